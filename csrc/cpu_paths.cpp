@@ -1,0 +1,84 @@
+// The list of CPU paths, best first, the test whether this processor has them, and the split of rows over threads.
+#include "fuse.h"
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#if defined(SHM_WITH_AVX2) && defined(_MSC_VER)
+#include <immintrin.h>
+#include <intrin.h>
+#endif
+
+namespace shm {
+
+namespace baseline {
+void fuse_rows(const FuseArgs&, int, int, float*);
+void gather_rows(const GatherArgs&, int, int, float*);
+}  // namespace baseline
+
+static bool always() { return true; }
+
+#if defined(SHM_WITH_AVX2)
+namespace avx2 {
+void fuse_rows(const FuseArgs&, int, int, float*);
+void gather_rows(const GatherArgs&, int, int, float*);
+}  // namespace avx2
+
+static bool has_avx2() {
+#if defined(_MSC_VER)
+    int leaf[4];
+    __cpuid(leaf, 0);
+    if (leaf[0] < 7) return false;
+    __cpuid(leaf, 1);
+    const bool xsave_avx = (leaf[2] >> 27 & 1) && (leaf[2] >> 28 & 1);
+    if (!xsave_avx || (_xgetbv(0) & 6) != 6) return false;  // the operating system saves the wide registers
+    __cpuidex(leaf, 7, 0);
+    return leaf[1] >> 5 & 1;
+#else
+    return __builtin_cpu_supports("avx2");
+#endif
+}
+#endif
+
+extern const CpuPath kCpuPaths[] = {
+#if defined(SHM_WITH_AVX2)
+    {"avx2", has_avx2, avx2::fuse_rows, avx2::gather_rows},
+#endif
+    {"baseline", always, baseline::fuse_rows, baseline::gather_rows},
+};
+extern const int kCpuPathCount = sizeof(kCpuPaths) / sizeof(kCpuPaths[0]);
+
+// Calls rows(begin, end, scratch) so that [0, height) is covered. All memory is taken before a thread starts.
+template <typename Rows>
+static void split_rows(int height, int columns, int threads, Rows rows) {
+    threads = threads < 1 ? 1 : threads > height ? height : threads;
+    const size_t floats = scratch_floats(columns);
+    std::unique_ptr<float[]> scratch(new float[floats * threads]);
+    std::vector<std::thread> workers;
+    workers.reserve(threads);
+    const auto edge = [=](int part) { return static_cast<int>(static_cast<int64_t>(height) * part / threads); };
+    struct JoinAll {
+        std::vector<std::thread>& workers;
+        ~JoinAll() {
+            for (auto& worker : workers) worker.join();
+        }
+    } join{workers};
+    for (int part = 1; part < threads; ++part)
+        workers.emplace_back(rows, edge(part), edge(part + 1), scratch.get() + floats * part);
+    rows(0, edge(1), scratch.get());
+}
+
+void fuse_cpu(const CpuPath& path, const FuseArgs& args, int threads) {
+    if (args.height <= 0 || args.width <= 0) return;
+    split_rows(args.height, args.width, threads,
+               [&](int begin, int end, float* scratch) { path.fuse_rows(args, begin, end, scratch); });
+}
+
+void gather_cpu(const CpuPath& path, const GatherArgs& args, int threads) {
+    if (args.height <= 0 || args.width <= 0) return;
+    split_rows(args.height, args.frame_width, threads,
+               [&](int begin, int end, float* scratch) { path.gather_rows(args, begin, end, scratch); });
+}
+
+}  // namespace shm

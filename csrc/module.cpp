@@ -1,0 +1,121 @@
+// The Python module shm_stream._native: addresses, strides and sizes in. shm_stream/fuse.py checks them first.
+#include "fuse.h"
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace py = pybind11;
+
+namespace {
+
+using Size = std::pair<int, int>;              // height, width
+using Array = std::pair<uintptr_t, ptrdiff_t>;  // address, bytes between rows; address 0: absent
+
+shm::Plane plane(Array array) { return {reinterpret_cast<void*>(array.first), array.second}; }
+
+shm::FuseArgs fuse_args(uintptr_t logits, Size logits_size, Size size, Array alpha_raw, Array frame, Array background,
+                        Array composite, Array alpha, Array alpha8) {
+    return {reinterpret_cast<const float*>(logits), logits_size.first, logits_size.second, size.first, size.second,
+            plane(alpha_raw), plane(frame), plane(background), plane(composite), plane(alpha), plane(alpha8)};
+}
+
+shm::GatherArgs gather_args(uintptr_t logits, Size logits_size, Array frame, Size frame_size, Size corner, Size size,
+                            uintptr_t out) {
+    return {reinterpret_cast<const float*>(logits), logits_size.first, logits_size.second, plane(frame),
+            frame_size.first, frame_size.second, corner.first, corner.second, size.first, size.second,
+            reinterpret_cast<float*>(out)};
+}
+
+std::vector<std::string> cpu_paths() {
+    std::vector<std::string> names;
+    for (int i = 0; i < shm::kCpuPathCount; ++i)
+        if (shm::kCpuPaths[i].supported()) names.emplace_back(shm::kCpuPaths[i].name);
+    return names;
+}
+
+const shm::CpuPath& find_path(const std::string& name) {
+    for (int i = 0; i < shm::kCpuPathCount; ++i)
+        if (name == shm::kCpuPaths[i].name && shm::kCpuPaths[i].supported()) return shm::kCpuPaths[i];
+    throw std::invalid_argument("no CPU path '" + name + "' on this machine");
+}
+
+#if defined(SHM_WITH_CUDA)
+void check(const char* error) {
+    if (error) throw std::runtime_error(std::string("CUDA: ") + error);
+}
+
+py::tuple cuda_devices() {
+    const char* why = nullptr;
+    const int count = shm::cuda_device_count(&why);
+    return py::make_tuple(count, why ? py::object(py::str(why)) : py::object(py::none()));
+}
+#endif
+
+}  // namespace
+
+PYBIND11_MODULE(_native, m) {
+    using release_gil = py::gil_scoped_release;
+    m.doc() = "Native kernels of shm_stream. Call them through shm_stream.fuse, which checks its arguments.";
+    m.attr("build_info") = SHM_BUILD_INFO;
+    m.def("cpu_paths", cpu_paths, "Names of the CPU paths this machine can run, best first.");
+
+    const py::arg logits("logits"), logits_size("logits_size"), size("size"), alpha_raw("alpha_raw"), frame("frame"),
+        background("background"), composite("composite"), alpha("alpha"), alpha8("alpha8"), frame_size("frame_size"),
+        corner("corner"), out("out");
+
+    m.def("fuse_composite",
+          [](const std::string& path, int threads, uintptr_t l, Size ls, Size s, Array ar, Array f, Array b, Array c,
+             Array a, Array a8) {
+              const auto& chosen = find_path(path);
+              const release_gil released;
+              shm::fuse_cpu(chosen, fuse_args(l, ls, s, ar, f, b, c, a, a8), threads);
+          },
+          py::arg("path"), py::arg("threads"), logits, logits_size, size, alpha_raw, frame, background, composite, alpha,
+          alpha8);
+    m.def("gather",
+          [](const std::string& path, int threads, uintptr_t l, Size ls, Array f, Size fs, Size corner_, Size s,
+             uintptr_t o) {
+              const auto& chosen = find_path(path);
+              const release_gil released;
+              shm::gather_cpu(chosen, gather_args(l, ls, f, fs, corner_, s, o), threads);
+          },
+          py::arg("path"), py::arg("threads"), logits, logits_size, frame, frame_size, corner, size, out);
+    m.def("fuse_emulated",
+          [](Size block, uintptr_t l, Size ls, Size s, Array ar, Array f, Array b, Array c, Array a, Array a8) {
+              if (block.first < 1 || block.second < 1) throw std::invalid_argument("block sides must be at least 1");
+              const release_gil released;
+              shm::fuse_emulated(fuse_args(l, ls, s, ar, f, b, c, a, a8), block.second, block.first);
+          },
+          py::arg("block"), logits, logits_size, size, alpha_raw, frame, background, composite, alpha, alpha8);
+    m.def("gather_emulated",
+          [](Size block, uintptr_t l, Size ls, Array f, Size fs, Size corner_, Size s, uintptr_t o) {
+              if (block.first < 1 || block.second < 1) throw std::invalid_argument("block sides must be at least 1");
+              const release_gil released;
+              shm::gather_emulated(gather_args(l, ls, f, fs, corner_, s, o), block.second, block.first);
+          },
+          py::arg("block"), logits, logits_size, frame, frame_size, corner, size, out);
+
+#if defined(SHM_WITH_CUDA)
+    m.def("cuda_devices", cuda_devices, "(number of usable devices, why there is none or None).");
+    m.def("fuse_cuda",
+          [](int device, uintptr_t stream, uintptr_t l, Size ls, Size s, Array ar, Array f, Array b, Array c, Array a,
+             Array a8) {
+              const release_gil released;
+              check(shm::fuse_cuda(fuse_args(l, ls, s, ar, f, b, c, a, a8), device, reinterpret_cast<void*>(stream)));
+          },
+          py::arg("device"), py::arg("stream"), logits, logits_size, size, alpha_raw, frame, background, composite,
+          alpha, alpha8);
+    m.def("gather_cuda",
+          [](int device, uintptr_t stream, uintptr_t l, Size ls, Array f, Size fs, Size corner_, Size s, uintptr_t o) {
+              const release_gil released;
+              check(shm::gather_cuda(gather_args(l, ls, f, fs, corner_, s, o), device,
+                                     reinterpret_cast<void*>(stream)));
+          },
+          py::arg("device"), py::arg("stream"), logits, logits_size, frame, frame_size, corner, size, out);
+#endif
+}
