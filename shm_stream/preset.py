@@ -1,0 +1,47 @@
+"""Presets: which two networks work together, and at what size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class Preset:
+    name: str
+    tnet_size: int
+    """Short side of T-Net's input in pixels."""
+    halo: int
+    """Pixels of context that M-Net eats on every side."""
+    multiple: int
+    """M-Net's output height and width are multiples of this."""
+    uses_prior: bool
+    """Whether T-Net reads the previous frame's alpha."""
+
+    def build(self):
+        """A fresh `SHM` network (imports torch)."""
+        from .matting_network import SHM
+
+        if self.name == "paper":
+            from .mnet_paper import PaperMNet
+            from .tnet_paper import PaperTNet
+
+            return SHM(PaperTNet(), PaperMNet())
+        from .mnet import LiveMNet
+        from .tnet import LiveTNet
+
+        return SHM(LiveTNet(), LiveMNet())
+
+
+PRESETS = {
+    "live": Preset("live", tnet_size=256, halo=16, multiple=4, uses_prior=True),
+    "paper": Preset("paper", tnet_size=800, halo=0, multiple=1, uses_prior=False),
+}
+
+
+def get_preset(name: str) -> Preset:
+    """Raises InputError for an unknown name."""
+    if name not in PRESETS:
+        raise InputError(f"unknown preset '{name}': choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,80 @@
+"""Endless streams of training samples for T-Net (`TNetSamples`) and M-Net (`MNetSamples`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from . import photometric, scenes
+from .layout import backgrounds, people
+from .library import load_backgrounds, load_people
+from .trimaps import random_prior, trimap_labels
+
+TNET_SETS = {"portraits_soft": 0.2, "portraits": 0.3, "fullbody": 0.27, "groups": 0.23}
+"""How often a set is drawn, for photos shown as they are."""
+PASTE_SETS = {"portraits_soft": 0.4, "portraits": 0.35, "fullbody": 0.25}
+"""The same for people that are pasted: sets with soft alpha."""
+
+
+def to_tensor(picture: np.ndarray) -> torch.Tensor:
+    """[H, W, 3] uint8 → [3, H, W] float32 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).float() / 255
+
+
+class People:
+    """Photos of several sets, drawn with given probabilities."""
+
+    def __init__(self, data: Path, sets: dict[str, float], split: str, side: int, cache: Path | None):
+        self.sets = [load_people(people(data, name, split), side, cache) for name in sets]
+        self.probabilities = np.array(list(sets.values())) / sum(sets.values())
+
+    def draw(self, rng: np.random.Generator):
+        chosen = self.sets[rng.choice(len(self.sets), p=self.probabilities)]
+        return chosen[rng.integers(len(chosen))]
+
+
+class Samples(IterableDataset):
+    """Draws scenes for ever; each worker has its own random numbers, made from `seed` and `start`.
+
+    `start` is the step a run resumes at, so that it does not see the same pictures again.
+    """
+
+    def __init__(self, size: int, seed: int, start: int):
+        self.size, self.seed, self.start = size, seed, start
+
+    def __iter__(self):
+        worker = get_worker_info()
+        rng = np.random.default_rng((self.seed, self.start, worker.id if worker else 0))
+        while True:
+            yield self.sample(rng)
+
+
+class TNetSamples(Samples):
+    """[4, S, S] RGB + prior alpha, and [S, S] trimap classes: photos, composites of 1 to 3 people, empty scenes."""
+
+    def __init__(self, data: Path, size: int, seed: int = 0, start: int = 0, cache: Path | None = None):
+        super().__init__(size, seed, start)
+        side = 2 * size
+        self.shown = People(data, TNET_SETS, "train", side, cache)
+        self.pasted = People(data, PASTE_SETS, "train", side, cache)
+        self.backgrounds = load_backgrounds(backgrounds(data, "train"), side)
+
+    def scene(self, rng: np.random.Generator) -> scenes.Scene:
+        kind = rng.random()
+        if kind < 0.55:
+            return scenes.photo(self.shown.draw(rng), self.size, rng)
+        background = self.backgrounds[rng.integers(len(self.backgrounds))]
+        if kind < 0.65:
+            return scenes.empty(background, self.size, rng)
+        count = rng.choice((1, 2, 3), p=(0.75, 0.18, 0.07))
+        return scenes.composite([self.pasted.draw(rng) for _ in range(count)], background, self.size, rng)
+
+    def sample(self, rng: np.random.Generator):
+        scene = self.scene(rng)
+        labels = trimap_labels(scene.alpha, int(rng.integers(1, 4)))
+        image = photometric.camera(scene.image, rng)
+        prior = torch.from_numpy(random_prior(scene.alpha, rng))[None]
+        return torch.cat([to_tensor(image), prior]), torch.from_numpy(labels)

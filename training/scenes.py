@@ -1,0 +1,88 @@
+"""Scenes for training: photos as they are, people pasted on other backgrounds, and rooms without anyone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from . import photometric
+from .geometry import affine, random_crop, warp
+from .library import Person
+
+
+@dataclass
+class Scene:
+    image: np.ndarray
+    """[S, S, 3] uint8 RGB."""
+    alpha: np.ndarray
+    """[S, S] uint8."""
+    background: np.ndarray | None
+    """[S, S, 3] uint8 RGB true background, known for composites only."""
+    foreground: np.ndarray | None
+    """[S, S, 3] uint8 RGB true foreground colours, known for composites only."""
+    soft: bool
+    """Whether alpha is a true soft alpha (a hard mask says nothing about edges)."""
+
+
+def photo(person: Person, size: int, rng: np.random.Generator, zoom=(0.75, 2.2)) -> Scene:
+    """A random crop of a labelled photo."""
+    matrix = random_crop(person.image.shape[:2], size, rng, zoom=zoom)
+    return Scene(warp(person.image, matrix, size), warp(person.alpha, matrix, size), None, None, person.soft)
+
+
+def empty(background: np.ndarray, size: int, rng: np.random.Generator) -> Scene:
+    """A background without people: alpha is 0 everywhere."""
+    picture = _backdrop(background, size, rng)
+    return Scene(picture, np.zeros((size, size), np.uint8), picture, picture, True)
+
+
+def composite(people: list[Person], background: np.ndarray, size: int, rng: np.random.Generator, fill=(0.45, 1.5)) -> Scene:
+    """People pasted one over the other on a background; alpha is exact by construction.
+
+    `fill` is the range of a person's height in units of the frame.
+    """
+    backdrop = _backdrop(background, size, rng)
+    image, alpha = backdrop.astype(np.float32), np.zeros((size, size), np.float32)
+    foreground = backdrop.astype(np.float32)
+    light = rng.random() < 0.5
+    for person in people:
+        colours, cover = _place(person, size, rng, fill)
+        colours = photometric.relight(colours, rng, 0.8) if light else colours
+        a = (cover.astype(np.float32) / 255)[..., None]
+        image += a * (colours - image)
+        # over-operator on straight colours: what is visible of the nearer person hides what lies behind
+        whole = np.maximum(a + alpha[..., None] * (1 - a), 1e-6)
+        foreground = np.where(whole > 1e-5, (a * colours + alpha[..., None] * (1 - a) * foreground) / whole, foreground)
+        alpha += a[..., 0] * (1 - alpha)
+    to_bytes = [np.clip(x + 0.5, 0, 255).astype(np.uint8) for x in (image, alpha * 255, foreground)]
+    return Scene(to_bytes[0], to_bytes[1], backdrop, to_bytes[2], True)
+
+
+def _backdrop(background: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    picture = warp(background, random_crop(background.shape[:2], size, rng, zoom=(1.0, 2.0)), size)
+    if rng.random() < 0.3:
+        picture = photometric.blur(picture, rng, size / 60)
+    return photometric.relight(picture, rng, 0.7) if rng.random() < 0.5 else picture
+
+
+def _place(person: Person, size: int, rng: np.random.Generator, fill) -> tuple[np.ndarray, np.ndarray]:
+    """Colours [S, S, 3] and cover [S, S] of a person at a random size; cut by the lower edge when the photo was."""
+    height, width = person.alpha.shape
+    rows = np.flatnonzero(person.alpha.max(1) > 127)
+    columns = np.flatnonzero(person.alpha.max(0) > 127)
+    if len(rows) == 0:
+        return np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    scale = size * np.exp(rng.uniform(*np.log(fill))) / (bottom - top)
+    cut = bottom >= height - 3
+    foot = size + (rng.uniform(1, 3) + scale * 2 if cut else rng.normal(-0.02, 0.12) * size)
+    if scale * (bottom - top) > 1.1 * size:
+        foot = max(foot, size * rng.uniform(0.97, 1.0) + scale * (bottom - top) - size * rng.uniform(0.9, 1.1))
+    anchor = (size * np.clip(rng.normal(0.5, 0.2), 0, 1), foot)
+    angle = rng.normal(0, 4) if not cut and rng.random() < 0.3 else 0.0
+    matrix = affine((height, width), size, scale=scale, centre=((left + right) / 2, bottom), angle=angle,
+                    stretch=np.exp(rng.normal(0, 0.05)), flip=rng.random() < 0.5, anchor=anchor)
+    cover = warp(person.alpha, matrix, size, border=cv2.BORDER_CONSTANT)
+    return warp(person.foreground, matrix, size, border=cv2.BORDER_REPLICATE), cover
