@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "csrc"))  # isolated builds do not have the project folder on the path
 
 import build_native  # noqa: E402
+import toolchain  # noqa: E402
 
 
 class BuildPython(build_py):
@@ -35,8 +36,8 @@ class BuildPython(build_py):
 
 
 def build_info() -> str:
-    native = build_native.native_wanted()
-    info = build_native.plan().info if native else "no native code (built with SHM_NATIVE=0)"
+    native = toolchain.native_wanted()
+    info = toolchain.plan().info if native else "no native code (built with SHM_NATIVE=0)"
     return f'"""Written by the build: what was built."""\n\nNATIVE = {native}\nINFO = {info!r}\n'
 
 
@@ -55,19 +56,21 @@ class BuildNative(build_ext):
         import pybind11
 
         target = Path(self.get_ext_fullpath(ext.name))
-        build_native.build(target, Path(self.build_temp), [pybind11.get_include()], list(self.library_dirs or []))
+        folders = [pybind11.get_include()], list(self.library_dirs or [])
+        build_native.build(toolchain.plan(), target, Path(self.build_temp), *folders)
 
 
 def main() -> None:
-    extension = Extension("shm_stream._native", sources=[])
-    native = build_native.native_wanted()
+    native = toolchain.native_wanted()
+    if not native:
+        print("shm-stream: building without native code (SHM_NATIVE=0)", flush=True)
     setup(
-        ext_modules=[extension] if native else [],
+        ext_modules=[Extension("shm_stream._native", sources=[])] if native else [],
         cmdclass={"build_py": BuildPython, "build_ext": BuildNative},
     )
 
 
 try:
     main()
-except build_native.BuildProblem as problem:
-    sys.exit(f"error: {problem}")
+except toolchain.BuildProblem as problem:
+    sys.exit(f"error: shm-stream: {problem}")

@@ -1,0 +1,179 @@
+"""The operations of `fuse` on torch tensors, as `torch.ops.shm_stream.fuse_composite` and `.gather`.
+
+On CPU tensors they run the native CPU path, on CUDA tensors the native CUDA kernels on the current stream. A build
+without CUDA code, or a driver it cannot use, leaves CUDA tensors to the PyTorch reference; `cuda_path` says which.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from . import fuse, fuse_reference, native
+
+CUDA_KERNELS = "cuda"
+CUDA_REFERENCE = "cuda-reference"
+
+
+@functools.cache
+def cuda_path() -> str:
+    """What runs for CUDA tensors: "cuda" (native kernels) or, with a warning, "cuda-reference" (PyTorch)."""
+    module = native.load()
+    if module is None or not hasattr(module, "cuda_devices"):
+        warnings.warn("this build has no CUDA kernels; CUDA tensors use the slower PyTorch reference", stacklevel=2)
+        return CUDA_REFERENCE
+    count, why = module.cuda_devices()
+    if not count:
+        warnings.warn(f"CUDA kernels cannot run ({why}); CUDA tensors use the slower PyTorch reference", stacklevel=2)
+        return CUDA_REFERENCE
+    return CUDA_KERNELS
+
+
+@torch.library.custom_op("shm_stream::fuse_composite", mutates_args=(), device_types="cpu")
+def fuse_composite(logits: Tensor, alpha_raw: Tensor, frame: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
+    """(composite [H, W, 3] uint8, alpha [H, W] float32) of logits [3, h, w] float32, alpha_raw [H, W] float32 and
+    frame, background [H, W, 3] uint8. Only alpha is differentiable, with respect to logits and alpha_raw."""
+    _check_fuse(logits, alpha_raw, frame, background)
+    composite, alpha = _fuse_outputs(alpha_raw)
+    fuse.fuse_composite(
+        logits.detach().contiguous().numpy(),
+        alpha_raw.detach().contiguous().numpy(),
+        frame.contiguous().numpy(),
+        background.contiguous().numpy(),
+        composite=composite.numpy(),
+        alpha=alpha.numpy(),
+    )
+    return composite, alpha
+
+
+@fuse_composite.register_kernel("cuda")
+def _fuse_composite_cuda(logits: Tensor, alpha_raw: Tensor, frame: Tensor, background: Tensor):
+    _check_fuse(logits, alpha_raw, frame, background)
+    if cuda_path() == CUDA_REFERENCE:
+        alpha = fuse_reference.fuse_alpha(logits, alpha_raw)
+        return fuse_reference.composite_over(alpha, frame, background), alpha
+    return launch_fuse(_on_stream(native.load().fuse_cuda, logits), logits, alpha_raw, frame, background)
+
+
+def launch_fuse(launch: Callable, logits: Tensor, alpha_raw: Tensor, frame: Tensor, background: Tensor):
+    """Allocate the outputs and call `launch` with the kernel's arguments from `logits` on."""
+    logits, alpha_raw, frame, background = (t.contiguous() for t in (logits, alpha_raw, frame, background))
+    composite, alpha = _fuse_outputs(alpha_raw)
+    size = tuple(alpha_raw.shape)
+    planes = [_plane(tensor) for tensor in (alpha_raw, frame, background, composite, alpha)]
+    launch(logits.data_ptr(), tuple(logits.shape[1:]), size, *planes, (0, 0))
+    return composite, alpha
+
+
+@fuse_composite.register_fake
+def _fuse_composite_fake(logits: Tensor, alpha_raw: Tensor, frame: Tensor, background: Tensor):
+    return _fuse_outputs(alpha_raw)
+
+
+def _save_inputs(ctx, inputs, output) -> None:
+    ctx.save_for_backward(inputs[0], inputs[1])
+
+
+def _backward(ctx, _grad_composite, grad_alpha):
+    """Differentiates the reference: training needs the gradient of alpha only."""
+    if grad_alpha is None:
+        return None, None, None, None
+    with torch.enable_grad():
+        logits, alpha_raw = (tensor.detach().requires_grad_() for tensor in ctx.saved_tensors)
+        alpha = fuse_reference.fuse_alpha(logits, alpha_raw)
+        gradients = torch.autograd.grad(alpha, (logits, alpha_raw), grad_alpha)
+    return *gradients, None, None
+
+
+fuse_composite.register_autograd(_backward, setup_context=_save_inputs)
+
+
+@torch.library.custom_op("shm_stream::gather", mutates_args=(), device_types="cpu")
+def gather(frame: Tensor, logits: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+    """M-Net's input [6, height, width] float32 of frame [H, W, 3] uint8 and logits [3, h, w] float32."""
+    _check_gather(frame, logits, height, width)
+    out = _gather_output(logits, height, width)
+    fuse.gather(
+        frame.contiguous().numpy(), logits.detach().contiguous().numpy(), top, left, height, width, out=out.numpy()
+    )
+    return out
+
+
+@gather.register_kernel("cuda")
+def _gather_cuda(frame: Tensor, logits: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+    _check_gather(frame, logits, height, width)
+    if cuda_path() == CUDA_REFERENCE:
+        return fuse_reference.gather_window(frame, logits, top, left, height, width)
+    return launch_gather(_on_stream(native.load().gather_cuda, logits), frame, logits, top, left, height, width)
+
+
+def launch_gather(launch: Callable, frame: Tensor, logits: Tensor, top: int, left: int, height: int, width: int):
+    """Allocate the output and call `launch` with the kernel's arguments from `logits` on."""
+    frame, logits = frame.contiguous(), logits.contiguous()
+    out = _gather_output(logits, height, width)
+    sizes = (tuple(frame.shape[:2]), (top, left), (height, width))
+    launch(logits.data_ptr(), tuple(logits.shape[1:]), _plane(frame), *sizes, out.data_ptr())
+    return out
+
+
+@gather.register_fake
+def _gather_fake(frame: Tensor, logits: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+    return _gather_output(logits, height, width)
+
+
+def _fuse_outputs(alpha_raw: Tensor) -> tuple[Tensor, Tensor]:
+    height, width = alpha_raw.shape
+    return alpha_raw.new_empty((height, width, 3), dtype=torch.uint8), alpha_raw.new_empty((height, width))
+
+
+def _gather_output(logits: Tensor, height: int, width: int) -> Tensor:
+    return logits.new_empty((6, height, width))
+
+
+def _on_stream(kernel: Callable, tensor: Tensor) -> Callable:
+    """The kernel on the tensor's device and on PyTorch's current stream there."""
+    return functools.partial(kernel, tensor.device.index, torch.cuda.current_stream(tensor.device).cuda_stream)
+
+
+def _plane(tensor: Tensor) -> tuple[int, int]:
+    """(address, bytes between rows) of a tensor whose first dimension is rows."""
+    return tensor.data_ptr(), tensor.stride(0) * tensor.element_size()
+
+
+def _check_fuse(logits: Tensor, alpha_raw: Tensor, frame: Tensor, background: Tensor) -> None:
+    if alpha_raw.ndim != 2:
+        raise ValueError(f"alpha_raw must be [H, W], got {tuple(alpha_raw.shape)}")
+    _check("alpha_raw", alpha_raw, torch.float32, alpha_raw.shape, alpha_raw.device)
+    _check_logits(logits, alpha_raw.device, alpha_raw.shape)
+    _check("frame", frame, torch.uint8, (*alpha_raw.shape, 3), alpha_raw.device)
+    _check("background", background, torch.uint8, (*alpha_raw.shape, 3), alpha_raw.device)
+
+
+def _check_gather(frame: Tensor, logits: Tensor, height: int, width: int) -> None:
+    if frame.ndim != 3 or 0 in frame.shape:
+        raise ValueError(f"frame must be [H, W, 3] with at least one pixel, got {tuple(frame.shape)}")
+    _check("frame", frame, torch.uint8, (*frame.shape[:2], 3), logits.device)
+    _check_logits(logits, frame.device, frame.shape[:2])
+    if not (0 <= height <= fuse.MAX_SIDE and 0 <= width <= fuse.MAX_SIDE):
+        raise ValueError(f"the window ({height=}, {width=}) is out of range (0..{fuse.MAX_SIDE})")
+
+
+def _check_logits(logits: Tensor, device: torch.device, size) -> None:
+    if logits.ndim != 3 or logits.shape[0] != 3 or 0 in logits.shape:
+        raise ValueError(f"logits must be [3, h, w] with at least one pixel, got {tuple(logits.shape)}")
+    _check("logits", logits, torch.float32, logits.shape, device)
+    if max(*logits.shape, *size) > fuse.MAX_SIDE:
+        raise ValueError(f"pictures may be at most {fuse.MAX_SIDE} pixels a side, got {tuple(logits.shape)}, {size}")
+
+
+def _check(name: str, tensor: Tensor, dtype: torch.dtype, shape, device: torch.device) -> None:
+    if tensor.dtype != dtype:
+        raise TypeError(f"{name} must be {dtype}, got {tensor.dtype}")
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(tensor.shape)}")
+    if tensor.device != device:
+        raise ValueError(f"{name} is on {tensor.device} but the others are on {device}")
