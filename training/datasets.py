@@ -11,7 +11,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from . import photometric, scenes
 from .layout import backgrounds, people
 from .library import load_backgrounds, load_people
-from .trimaps import random_prior, trimap_labels
+from .trimaps import random_prior, rough_logits, trimap_labels
 
 TNET_SETS = {"portraits_soft": 0.2, "portraits": 0.3, "fullbody": 0.27, "groups": 0.23}
 """How often a set is drawn, for photos shown as they are."""
@@ -78,3 +78,37 @@ class TNetSamples(Samples):
         image = photometric.camera(scene.image, rng)
         prior = torch.from_numpy(random_prior(scene.alpha, rng))[None]
         return torch.cat([to_tensor(image), prior]), torch.from_numpy(labels)
+
+
+class MNetSamples(Samples):
+    """Crops around soft edges, composited with exact alpha, with a trimap as T-Net would give it.
+
+    A sample is a dict of image [3, T, T], logits [3, t, t], alpha [1, T, T], foreground and background [3, T, T],
+    where T is the crop's size and logits come at a random reduced size t.
+    """
+
+    def __init__(self, data: Path, size: int, seed: int = 0, start: int = 0, cache: Path | None = None):
+        super().__init__(size, seed, start)
+        self.people = People(data, {"portraits_soft": 0.65, "portraits": 0.35}, "train", 800, cache)
+        self.backgrounds = load_backgrounds(backgrounds(data, "train"), 800)
+
+    def sample(self, rng: np.random.Generator):
+        background = self.backgrounds[rng.integers(len(self.backgrounds))]
+        scene = scenes.edge_patch(self.people.draw(rng), background, self.size, rng)
+        logits = rough_logits(scene.alpha, rng)
+        return scene_tensors(scene, rng) | {"logits": torch.from_numpy(logits)}
+
+
+def scene_tensors(scene: scenes.Scene, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+    """A composite as tensors. The camera's noise is on the image alone: alpha and colours stay the true ones."""
+    image = scene.image
+    if rng.random() < 0.25:
+        image = photometric.sensor_noise(image, rng)
+    if rng.random() < 0.35:
+        image = photometric.compress(image, rng)
+    return {
+        "image": to_tensor(image),
+        "alpha": torch.from_numpy(scene.alpha).float()[None] / 255,
+        "foreground": to_tensor(scene.foreground),
+        "background": to_tensor(scene.background),
+    }

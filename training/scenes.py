@@ -86,3 +86,31 @@ def _place(person: Person, size: int, rng: np.random.Generator, fill) -> tuple[n
                     stretch=np.exp(rng.normal(0, 0.05)), flip=rng.random() < 0.5, anchor=anchor)
     cover = warp(person.alpha, matrix, size, border=cv2.BORDER_CONSTANT)
     return warp(person.foreground, matrix, size, border=cv2.BORDER_REPLICATE), cover
+
+
+def edge_patch(person: Person, background: np.ndarray, size: int, rng: np.random.Generator, zoom=(0.6, 1.5)) -> Scene:
+    """A `size` crop around a random point of the person's soft edge, on another background.
+
+    `zoom` is output pixels per photo pixel: M-Net must know hair in small and in large pictures.
+    """
+    rows, columns = np.nonzero((person.alpha > 25) & (person.alpha < 230))
+    height, width = person.alpha.shape
+    pick = int(rng.integers(len(rows))) if len(rows) else 0
+    centre = (columns[pick], rows[pick]) if len(rows) else (width / 2, height / 2)
+    anchor = tuple(rng.uniform(0.2, 0.8, 2) * size)
+    matrix = affine((height, width), size, scale=np.exp(rng.uniform(*np.log(zoom))), centre=centre, anchor=anchor,
+                    angle=rng.normal(0, 10), flip=rng.random() < 0.5)
+    colours = warp(person.foreground, matrix, size, border=cv2.BORDER_REFLECT_101)
+    alpha = warp(person.alpha, matrix, size, border=cv2.BORDER_REFLECT_101)
+    backdrop = _backdrop(background, size, rng)
+    if rng.random() < 0.6:
+        colours = photometric.relight(colours, rng, 0.8)
+    if rng.random() < 0.2:
+        kernel = photometric.motion_kernel(rng)
+        # premultiplied, so that motion blur mixes light as a shutter does
+        light = cv2.filter2D(colours * (alpha[..., None] / np.float32(255)), -1, kernel)
+        alpha = cv2.filter2D(alpha, -1, kernel)
+        colours = np.clip(light / np.maximum(alpha[..., None] / np.float32(255), 1 / 255) + 0.5, 0, 255).astype(np.uint8)
+    a = (alpha / np.float32(255))[..., None]
+    image = np.clip(a * colours + (1 - a) * backdrop + 0.5, 0, 255).astype(np.uint8)
+    return Scene(image, alpha, backdrop, colours, True)

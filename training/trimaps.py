@@ -57,3 +57,25 @@ def _spoil(prior: np.ndarray, rng: np.random.Generator) -> None:
     centre = (int(rng.integers(0, width)), int(rng.integers(0, height)))
     axes = tuple(int(v) for v in rng.integers(width // 24, width // 5, 2))
     cv2.ellipse(prior, centre, axes, float(rng.uniform(0, 180)), 0, 360, int(rng.choice((0, 255))), -1)
+
+
+def rough_logits(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """[S, S] uint8 alpha → [3, s, s] float32 logits as a T-Net at reduced size gives them.
+
+    The width of the unknown band is random ("crucial" in the paper, section 4.4), and so are the reduction
+    (2 to 10 pixels a cell), the confidence and small errors of place.
+    """
+    size = len(alpha)
+    labels = trimap_labels(_shifted(alpha, rng), int(rng.integers(2, 22)))
+    cells = max(4, round(size / np.exp(rng.uniform(np.log(2), np.log(10)))))
+    classes = (labels[..., None] == np.arange(3)).astype(np.float32)
+    share = cv2.resize(classes, (cells, cells), interpolation=cv2.INTER_AREA)
+    share = cv2.GaussianBlur(share, (0, 0), rng.uniform(0.4, 1.2))
+    floor = np.exp(rng.uniform(np.log(1e-4), np.log(3e-2)))
+    logits = np.log(share + floor) + rng.normal(0, 0.25, share.shape)
+    return np.ascontiguousarray(logits.transpose(2, 0, 1), dtype=np.float32)
+
+
+def _shifted(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    matrix = np.array([[1, 0, rng.normal(0, 1.5)], [0, 1, rng.normal(0, 1.5)]])
+    return cv2.warpAffine(alpha, matrix, alpha.shape[::-1], borderMode=cv2.BORDER_REPLICATE)

@@ -1,0 +1,82 @@
+"""Measures the shipped weights on the validation split, through the pipeline that users run.
+
+    python -m training.evaluate --data DATA [--preset live] [--runner onnxruntime] [--json metrics.json]
+
+Whole images, prior channel empty, T-Net input as the command line resizes it.
+
+- mean IoU: (IoU of person + IoU of background) / 2 per image at alpha >= 0.5 against the hard mask, mean over images
+- MAD: mean |alpha - true alpha| x 1e-3
+- empty: mean alpha, and the worst image's mean alpha, on backgrounds without people
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shm_stream import Matting
+
+from . import options
+from .layout import Example, backgrounds, people, read_grey, read_rgb
+
+SETS = ("portraits_soft", "portraits", "fullbody", "groups")
+
+
+@dataclass
+class Options:
+    data: Path
+    preset: str = "live"
+    runner: str = "onnxruntime"
+    tnet_size: int = 0
+    json: Path | None = None
+
+
+def mean_iou(alpha: np.ndarray, mask: np.ndarray) -> float:
+    """alpha [H, W] 0..1 and mask [H, W] bool → mean of the IoU of person and of background. An absent class counts 1."""
+    said = alpha >= 0.5
+    scores = []
+    for a, b in ((said, mask), (~said, ~mask)):
+        union = np.count_nonzero(a | b)
+        scores.append(np.count_nonzero(a & b) / union if union else 1.0)
+    return float(np.mean(scores))
+
+
+def measure(matting: Matting, example: Example) -> dict[str, float]:
+    image = read_rgb(example.image)
+    alpha = matting.still(image)
+    figures = {}
+    if example.mask:
+        figures["mean_iou_percent"] = 100 * mean_iou(alpha, read_grey(example.mask, image.shape[:2]) > 127)
+    if example.alpha:
+        truth = read_grey(example.alpha, image.shape[:2]) / 255
+        figures["mad_x1e3"] = 1000 * float(np.abs(alpha - truth).mean())
+    return figures
+
+
+def measure_set(matting: Matting, data: Path, name: str) -> dict[str, float]:
+    rows = [measure(matting, example) for example in people(data, name, "validation")]
+    keys = {key for row in rows for key in row}
+    return {"images": len(rows)} | {k: round(float(np.mean([r[k] for r in rows if k in r])), 3) for k in sorted(keys)}
+
+
+def measure_empty(matting: Matting, data: Path) -> dict[str, float]:
+    means = [float(matting.still(read_rgb(path)).mean()) for path in backgrounds(data, "validation")]
+    return {"images": len(means), "mean_alpha": round(float(np.mean(means)), 5), "worst_image": round(max(means), 5)}
+
+
+def main() -> None:
+    o = options.parse(Options, __doc__)
+    matting = Matting(preset=o.preset, runner=o.runner, device="cpu", tnet_size=o.tnet_size or None)
+    result = {f"people/{name}": measure_set(matting, o.data, name) for name in SETS}
+    result["backgrounds"] = measure_empty(matting, o.data)
+    for name, figures in result.items():
+        print(f"{name:24}" + "  ".join(f"{key} {value}" for key, value in figures.items()))
+    if o.json:
+        o.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Writes trained networks as the files that users load: safetensors (torch), ONNX (onnxruntime), manifest.json.
+
+    python -m training.export --tnet checkpoints/tnet.pt --mnet checkpoints/mnet.pt --weights weights
+
+Checkpoints are read for their averaged weights. ONNX graphs take any frame size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from shm_stream.matting_network import SHM
+from shm_stream.preset import get_preset
+
+from . import checkpoint, options
+
+
+@dataclass
+class Options:
+    tnet: Path
+    mnet: Path
+    weights: Path = Path("weights")
+    facts: Path | None = None
+    """JSON with what the manifest says besides checksums: licence, sources, metrics, commands."""
+
+
+def load_averaged(network: SHM, tnet: Path, mnet: Path) -> SHM:
+    """Fills both networks with the averaged weights of their checkpoints."""
+    network.tnet.load_state_dict(checkpoint.load(tnet)["average"])
+    network.mnet.load_state_dict(checkpoint.load(mnet)["average"])
+    return network.eval()
+
+
+def export_onnx(network: SHM, folder: Path, name: str, halo: int) -> list[Path]:
+    """`<name>_tnet.onnx`: frame [N, 4, h, w] → logits. `<name>_mnet.onnx`: tile [N, 6, H, W] → alpha_raw."""
+    batch, height, width = "batch", "height", "width"
+    axes = {0: batch, 2: height, 3: width}
+    graphs = (
+        (network.tnet, torch.rand(2, 4, 64, 96), "frame", "logits", f"{name}_tnet.onnx"),
+        (network.mnet, torch.rand(2, 6, 64 + 2 * halo, 96 + 2 * halo), "tile", "alpha_raw", f"{name}_mnet.onnx"),
+    )
+    paths = []
+    for module, example, source, target, file_name in graphs:
+        path = folder / file_name
+        with warnings.catch_warnings():
+            # the tracing exporter announces its successor and the constants it leaves unfolded
+            warnings.simplefilter("ignore")
+            torch.onnx.export(module, (example,), str(path), input_names=[source], output_names=[target],
+                              dynamic_axes={source: axes, target: dict(axes)}, opset_version=17, dynamo=False)
+        paths.append(path)
+    return paths
+
+
+def write_manifest(folder: Path, name: str, files: list[Path], facts: dict) -> None:
+    """One entry per preset; other presets' entries stay."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text()) if path.exists() else {}
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    entry = {"commit": commit, **facts, "files": {}}
+    for file in files:
+        data = file.read_bytes()
+        entry["files"][file.name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest[name] = entry
+    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def main() -> None:
+    o = options.parse(Options, __doc__)
+    preset = get_preset("live")
+    network = load_averaged(preset.build(), o.tnet, o.mnet)
+    o.weights.mkdir(parents=True, exist_ok=True)
+    tensors = o.weights / f"{preset.name}.safetensors"
+    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, tensors)
+    files = [tensors, *export_onnx(network, o.weights, preset.name, preset.halo)]
+    write_manifest(o.weights, preset.name, files, json.loads(o.facts.read_text()) if o.facts else {})
+    for file in files:
+        print(f"{file} {file.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
