@@ -1,0 +1,40 @@
+"""Shared by all tests: the kernel paths of this machine, and what happens to GPU tests without a GPU."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from shm_stream import fuse, native
+
+NATIVE_PATHS = [*(path for path in native.paths() if path != native.REFERENCE)]
+if NATIVE_PATHS:
+    NATIVE_PATHS.append(fuse.EMULATED)
+ALL_PATHS = [*NATIVE_PATHS, native.REFERENCE]
+
+
+@pytest.fixture(params=ALL_PATHS)
+def path(request) -> str:
+    """Every kernel path, the emulated CUDA launch and the PyTorch reference."""
+    return request.param
+
+
+@pytest.fixture(params=NATIVE_PATHS)
+def native_path(request) -> str:
+    """Every native kernel path and the emulated CUDA launch: these agree bit for bit."""
+    return request.param
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """GPU tests are skipped without a GPU, unless FAIL_WITHOUT_CUDA promises that there is one."""
+    if not any("needs_cuda" in item.keywords for item in items) or os.environ.get("FAIL_WITHOUT_CUDA"):
+        return
+    import torch
+
+    if torch.cuda.is_available():
+        return
+    skip = pytest.mark.skip(reason="no NVIDIA GPU (FAIL_WITHOUT_CUDA=1 makes this a failure)")
+    for item in items:
+        if "needs_cuda" in item.keywords:
+            item.add_marker(skip)
