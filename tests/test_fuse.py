@@ -290,7 +290,7 @@ def test_environment_forces_a_path(monkeypatch):
         monkeypatch.setenv("SHM_STREAM_CPU", path)
         assert native.path_name() == path
     monkeypatch.setenv("SHM_STREAM_CPU", "sse9")
-    with pytest.raises(InputError, match="SHM_STREAM_CPU=sse9 cannot be used here; choose one of .*reference"):
+    with pytest.raises(InputError, match=r"SHM_STREAM_CPU=sse9 cannot be used here; choose one of .*reference"):
         native.path_name()
     monkeypatch.delenv("SHM_STREAM_CPU")
     assert native.path_name() == native.paths()[0]
