@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -53,7 +54,7 @@ def copy_project(target: Path) -> Path:
         (target / folder / "kept.md").write_text("in the sdist\n")
     for name in ("live.safetensors", "live_tnet.onnx", "manifest.json"):
         (target / "weights" / name).write_text("stand-in")
-    (target / "shm_stream" / "__init__.py").touch()  # without it Python would merge in other copies of the package
+    (target / "shm_stream" / "__init__.py").touch()
     (target / "LICENSE").write_text("MIT\n")
     (target / "README.md").write_text("# shm-stream\n")
     return target
@@ -142,6 +143,9 @@ def test_build_without_native_code_on_purpose(project):
         assert not [name for name in archive.namelist() if name.endswith(".so")]
 
 
+# An editable install in this environment would lend its extension to the copy.
+ALONE = "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in getattr(f, '__module__', '')]\n"
+ASK_PATHS = ALONE + "from shm_stream import native; native.paths()"
 CHECK_REFERENCE = """
 import numpy as np
 from shm_stream import native
@@ -155,20 +159,20 @@ assert abs(alpha - 0.5).max() < 1e-6
 
 def test_package_without_native_code_uses_the_reference(project):
     (project / "shm_stream" / "_build_info.py").write_text("NATIVE = False\n")
-    done = command("-c", CHECK_REFERENCE, cwd=project, PYTHONPATH=str(project))
+    done = command("-c", ALONE + CHECK_REFERENCE, cwd=project, PYTHONPATH=str(project))
     assert done.returncode == 0, done.stdout
 
 
 def test_forgotten_build_is_an_error_with_the_cure(project):
-    done = command("-c", "from shm_stream import native; native.paths()", cwd=project, PYTHONPATH=str(project))
+    done = command("-c", ASK_PATHS, cwd=project, PYTHONPATH=str(project))
     assert done.returncode != 0
     assert "InputError: native extension is not built; run `pip install .`" in done.stdout
 
 
 def test_unloadable_extension_is_an_error_with_the_cure(project):
-    suffix = __import__("sysconfig").get_config_var("EXT_SUFFIX")
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
     (project / "shm_stream" / f"_native{suffix}").write_bytes(b"not a library")
-    done = command("-c", "from shm_stream import native; native.paths()", cwd=project, PYTHONPATH=str(project))
+    done = command("-c", ASK_PATHS, cwd=project, PYTHONPATH=str(project))
     assert done.returncode != 0 and "InputError: native extension cannot be loaded" in done.stdout, done.stdout
 
 
