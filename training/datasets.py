@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
@@ -112,3 +113,34 @@ def scene_tensors(scene: scenes.Scene, rng: np.random.Generator) -> dict[str, to
         "foreground": to_tensor(scene.foreground),
         "background": to_tensor(scene.background),
     }
+
+
+class JointSamples(Samples):
+    """Whole composited scenes for end-to-end training, with trimap labels for L_t.
+
+    A dict as `scene_tensors` makes it, plus labels [S/ratio, S/ratio] and `top`, `left`: the corner of the patch
+    of side `patch` that M-Net draws, placed so that an edge runs through it.
+    """
+
+    def __init__(self, data: Path, size: int, patch: int, ratio: int, seed: int = 0, start: int = 0,
+                 cache: Path | None = None):
+        super().__init__(size, seed, start)
+        self.patch, self.ratio = patch, ratio
+        self.people = People(data, {"portraits_soft": 0.6, "portraits": 0.4}, "train", 800, cache)
+        self.backgrounds = load_backgrounds(backgrounds(data, "train"), 800)
+
+    def sample(self, rng: np.random.Generator):
+        background = self.backgrounds[rng.integers(len(self.backgrounds))]
+        people_here = [self.people.draw(rng) for _ in range(1 if rng.random() < 0.85 else 2)]
+        scene = scenes.composite(people_here, background, self.size, rng, fill=(0.6, 1.8))
+        small = cv2.resize(scene.alpha, None, fx=1 / self.ratio, fy=1 / self.ratio, interpolation=cv2.INTER_AREA)
+        labels = torch.from_numpy(trimap_labels(small, int(rng.integers(1, 4))))
+        top, left = self._corner(scene.alpha, rng)
+        return scene_tensors(scene, rng) | {"labels": labels, "top": top, "left": left}
+
+    def _corner(self, alpha: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+        rows, columns = np.nonzero((alpha > 12) & (alpha < 243))
+        pick = int(rng.integers(len(rows))) if len(rows) else None
+        centre = (rows[pick], columns[pick]) if pick is not None else (self.size // 2, self.size // 2)
+        wobble = rng.integers(-self.patch // 4, self.patch // 4, 2)
+        return tuple(int(np.clip(c + w - self.patch // 2, 0, self.size - self.patch)) for c, w in zip(centre, wobble))

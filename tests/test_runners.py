@@ -1,0 +1,71 @@
+"""Both runners compute the same networks; export carries them from one to the other."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from shm_stream import weights
+from shm_stream.errors import InputError, WeightsError
+from shm_stream.runners import load_runner
+
+RANDOM = np.random.default_rng(0)
+
+
+def picture(*shape: int) -> np.ndarray:
+    return RANDOM.random(shape, dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def runners():
+    return load_runner("live", "onnxruntime"), load_runner("live", "torch")
+
+
+@pytest.mark.parametrize("size", [(64, 96), (256, 352), (32, 32)])
+def test_tnet_agrees(runners, size):
+    x = picture(1, 4, *size)
+    logits = [runner.tnet(x) for runner in runners]
+    assert logits[0].shape == logits[1].shape == (3, size[0] // 2, size[1] // 2)
+    np.testing.assert_allclose(logits[0], logits[1], atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (100, 4), (4, 52)])
+def test_mnet_agrees(runners, size):
+    halo = runners[0].halo
+    x = picture(6, size[0] + 2 * halo, size[1] + 2 * halo)
+    alpha = [runner.mnet(x) for runner in runners]
+    assert alpha[0].shape == alpha[1].shape == size
+    np.testing.assert_allclose(alpha[0], alpha[1], atol=1e-4)
+
+
+def test_onnxruntime_needs_no_torch():
+    """Start-up time: torch must not be imported on the default CPU path."""
+    code = "import sys; from shm_stream.runners import load_runner; load_runner('live'); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_unknown_runner_and_device():
+    with pytest.raises(InputError, match="unknown runner 'tensorrt': choose one of onnxruntime, torch"):
+        load_runner("live", "tensorrt")
+    with pytest.raises(InputError, match="--runner torch"):
+        load_runner("live", "onnxruntime", "cuda:0")
+
+
+def test_preset_without_weights():
+    with pytest.raises(WeightsError, match="no weights for preset 'paper'"):
+        load_runner("paper")
+
+
+def test_safetensors_of_another_network(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from training.export import write_manifest
+
+    save_file({"x": torch.zeros(1)}, tmp_path / "live.safetensors")
+    write_manifest(tmp_path, "live", [tmp_path / "live.safetensors"], {})
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(WeightsError, match="live.safetensors does not fit preset 'live'"):
+        load_runner("live", "torch")
