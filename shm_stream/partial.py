@@ -1,0 +1,44 @@
+"""Outputs appear under their name only when they are complete."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from .errors import InputError
+
+
+def partial_path(target: Path) -> Path:
+    """A hidden name beside `target` that nothing else uses, with the same extension."""
+    return target.with_name(f".{target.stem[:100]}.{secrets.token_hex(4)}.partial{target.suffix}")
+
+
+def commit(partial: Path, target: Path) -> None:
+    """Give a finished file its name, in one step, over what may have been there. Raises OSError."""
+    os.replace(partial, target)
+
+
+def discard(partial: Path) -> None:
+    """Delete an unfinished file, if there is one."""
+    partial.unlink(missing_ok=True)
+
+
+def check_target(target: Path, inputs: list[Path], *, overwrite: bool) -> None:
+    """Raise InputError if `target` must not or cannot be written; nothing is touched."""
+    check_folder(target.parent)
+    if target.is_dir():
+        raise InputError(f"{target} is a folder; give the name of a file")
+    for path in inputs:
+        if target.exists() and path.exists() and os.path.samefile(target, path):
+            raise InputError(f"{target} is the input itself; choose another output name")
+    if target.exists() and not overwrite:
+        raise InputError(f"{target} exists; add -y to overwrite it")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise InputError unless files can be made in `folder`."""
+    if not folder.is_dir():
+        raise InputError(f"the output folder {folder} does not exist; create it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"the output folder {folder} is not writable; choose another one")

@@ -1,0 +1,132 @@
+"""A video file being written: encoded pictures, copied audio, the source's own timestamps."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from . import partial
+from .audio import AudioCopy, refused_codecs
+from .errors import ShmStreamError
+from .frame import Frame
+from .planes import frame_from_grey, frame_from_rgb
+from .video_codecs import add_video_stream, choose_encoding
+
+
+class VideoSink:
+    """See `sink.open_sink`. The file is made at the first `write`, under a temporary name beside the target.
+
+    Colours are written with the source's matrix and range and tagged so (ProRes and mattes: always limited range).
+    """
+
+    def __init__(self, path: Path, source, *, kind: str, codec, crf, audio_from: Path | None, cut_start, cut_end):
+        self.path = path
+        self.kind = kind
+        self.warning: str | None = None
+        self._source = source
+        self._encoding = choose_encoding(path, kind, (source.width, source.height), source.colour, codec, crf)
+        self._cut_start, self._cut_end = cut_start, cut_end
+        self._audio_from = audio_from
+        if audio_from is not None:
+            self._check_audio()
+        self._partial = partial.partial_path(path)
+        self._container = self._stream = self._audio = None
+        self._size: tuple[int, int] | None = None
+        self._end_seconds = Fraction(0)
+        self._state = "open"  # or "finished", "aborted"
+
+    def _check_audio(self) -> None:
+        refused = refused_codecs(self._audio_from, self._encoding.container)
+        if refused:
+            names = ", ".join(dict.fromkeys(refused))
+            self.warning = f"{names} audio does not fit into {self.path.suffix} and is left out; .mkv would keep it"
+
+    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+        """Append one picture, shown from `frame.pts` for `frame.duration`. Raises ShmStreamError."""
+        with self._failing_cleanly():
+            if self._container is None:
+                self._open(frame, pixels.shape)
+            picture = self._picture(frame, pixels)
+            self._end_seconds = (frame.pts + frame.duration) * frame.time_base
+            self._mux_audio(self._end_seconds)
+            self._container.mux(self._stream.encode(picture))
+
+    def finish(self) -> Path:
+        """Flush, close and give the file its name. Raises ShmStreamError."""
+        if self._state == "finished":
+            return self.path
+        with self._failing_cleanly():
+            if self._container is None:
+                raise ShmStreamError(f"nothing to write to {self.path}: the input gave no frames")
+            self._container.mux(self._stream.encode(None))
+            self._mux_audio(self._end_seconds if self._cut_end else float("inf"))
+            self._close()
+            partial.commit(self._partial, self.path)
+        self._state = "finished"
+        return self.path
+
+    def abort(self) -> None:
+        """Close and delete the unfinished file. Does nothing after `finish`."""
+        if self._state != "open":
+            return
+        self._state = "aborted"
+        with contextlib.suppress(av.FFmpegError, OSError):  # what cannot be flushed is deleted anyway
+            self._close()
+        partial.discard(self._partial)
+
+    def _open(self, frame: Frame, shape: tuple[int, ...]) -> None:
+        self._size = (shape[1], shape[0])
+        encoding = self._encoding
+        options = {"movflags": "+faststart"} if encoding.container == "mp4" else {}
+        self._container = av.open(
+            f"file:{self._partial.absolute()}", "w", format=encoding.container, container_options=options
+        )
+        self._stream = add_video_stream(self._container, encoding, self._size, self._source.rate)
+        self._stream.time_base = self._stream.codec_context.time_base = frame.time_base
+        self._stream.codec_context.sample_aspect_ratio = self._source.sample_aspect_ratio
+        if self._audio_from is not None:
+            self._audio = AudioCopy(self._audio_from, self._container, encoding.container)
+            self._audio.start(getattr(self._source, "origin_seconds", None) or Fraction(0), cut=self._cut_start)
+
+    def _picture(self, frame: Frame, pixels: np.ndarray) -> av.VideoFrame:
+        if (pixels.shape[1], pixels.shape[0]) != self._size:
+            raise ShmStreamError(
+                f"cannot write {self.path}: picture {frame.index} is {pixels.shape[1]}x{pixels.shape[0]}, the first "
+                f"was {self._size[0]}x{self._size[1]}; a video holds one size, write to a folder instead"
+            )
+        convert = frame_from_grey if pixels.ndim == 2 else frame_from_rgb
+        picture = convert(pixels, self._encoding.pix_fmt, self._encoding.tags)
+        picture.pts, picture.time_base, picture.duration = frame.pts, frame.time_base, frame.duration
+        return picture
+
+    def _mux_audio(self, end_seconds) -> None:
+        if self._audio is not None:
+            for packet in self._audio.packets_until(end_seconds):
+                self._container.mux(packet)
+
+    def _close(self) -> None:
+        audio, self._audio = self._audio, None
+        if audio is not None:
+            audio.close()
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    @contextlib.contextmanager
+    def _failing_cleanly(self) -> Iterator[None]:
+        """No half file stays behind an error."""
+        if self._state != "open":
+            raise ShmStreamError(f"writing {self.path} was {self._state} before; nothing can be added")
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            self.abort()
+            raise ShmStreamError(f"cannot write {self.path}: {error.strerror or error}; nothing was kept") from error
+        except BaseException:
+            self.abort()
+            raise

@@ -1,0 +1,49 @@
+"""Where frames come from: a video file, one image, or a folder of images."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from .errors import InputError
+from .source_images import IMAGE_SUFFIXES, ImageSource
+from .source_video import VideoSource
+
+Source = VideoSource | ImageSource
+
+
+def open_source(
+    path: str | os.PathLike,
+    *,
+    start_seconds: float = 0.0,
+    duration_seconds: float | None = None,
+    max_frames: int | None = None,
+) -> Source:
+    """Read the header of `path` and return an iterable of `Frame`; each iteration starts anew.
+
+    `start_seconds` and `duration_seconds` cut videos to the frame; `max_frames` ends any source. Files are opened
+    and closed in the thread that iterates. A source has: `kind` ("video", "image", "folder"), `path`, `width`,
+    `height` (upright; of the first image in a folder), `rate` (Fraction), `frame_count` (estimate or None),
+    `colour` (ColourTags), `sample_aspect_ratio` (Fraction), `files` (the paths it reads), `limited` (an end was
+    asked for), `origin_seconds` (where in the file the first frame lay; known once it was delivered) and, after
+    iteration, `warning` (None or one line saying what could not be decoded). Raises InputError.
+    """
+    path = Path(path)
+    _check_limits(start_seconds, duration_seconds, max_frames)
+    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        if start_seconds or duration_seconds is not None:
+            raise InputError(f"{path} has no time line: -ss and -t are for videos; --frames limits a folder")
+        return ImageSource(path, max_frames=max_frames)
+    return VideoSource(
+        path, start_seconds=start_seconds, duration_seconds=duration_seconds, max_frames=max_frames
+    )
+
+
+def _check_limits(start_seconds: float, duration_seconds: float | None, max_frames: int | None) -> None:
+    if not (math.isfinite(start_seconds) and start_seconds >= 0):
+        raise InputError(f"start time {start_seconds} is not usable; give seconds from 0 up")
+    if duration_seconds is not None and not (math.isfinite(duration_seconds) and duration_seconds > 0):
+        raise InputError(f"duration {duration_seconds} is not usable; give more than 0 seconds")
+    if max_frames is not None and max_frames < 1:
+        raise InputError(f"frame limit {max_frames} is not usable; give 1 or more")

@@ -1,0 +1,119 @@
+"""One image, or a folder of them in natural name order."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .colour import ColourTags, default_matrix
+from .errors import InputError
+from .frame import Frame
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm"})
+FOLDER_RATE = Fraction(25)
+"""Frames per second of a folder, for outputs that need one."""
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is said by our own one line
+
+
+class ImageSource:
+    """Iterable of Frame over a single image (`kind` "image") or a folder ("folder"). See `source.open_source`.
+
+    Alpha channels are dropped, 16-bit images reduced to 8, EXIF orientation is applied.
+    """
+
+    def __init__(self, path: Path, *, max_frames: int | None = None):
+        self.path = path
+        self.kind = "folder" if path.is_dir() else "image"
+        self.files = list_images(path)[:max_frames] if self.kind == "folder" else [path]
+        self.limited = max_frames is not None
+        self.rate = FOLDER_RATE
+        self.sample_aspect_ratio = Fraction(1)
+        self.origin_seconds = Fraction(0)
+        self.frame_count = len(self.files)
+        self.warning: str | None = None
+        self._first = self._first_readable()  # (position in files, pixels), read once only
+        self.height, self.width = self._first[1].shape[:2]
+        self.colour = ColourTags(default_matrix(self.height), primaries=1, transfer=1)
+
+    def _first_readable(self) -> tuple[int, np.ndarray]:
+        problem = None
+        for position, path in enumerate(self.files):
+            try:
+                return position, read_image(path)
+            except InputError as error:
+                problem = problem or error
+        raise problem
+
+    def __iter__(self) -> Iterator[Frame]:
+        unreadable, index = [], 0
+        for position, path in enumerate(self.files):
+            try:
+                pixels = self._pixels(position, path)
+            except InputError:
+                unreadable.append(path.name)
+                continue
+            yield Frame(pixels, index, index, 1 / self.rate, 1, stem=path.stem)
+            index += 1
+        if unreadable:
+            shown = ", ".join(unreadable[:5]) + (", ..." if len(unreadable) > 5 else "")
+            self.warning = f"{len(unreadable)} of {len(self.files)} images could not be read and were left out: {shown}"
+
+    def _pixels(self, position: int, path: Path) -> np.ndarray:
+        known, pixels = self._first
+        if position < known:
+            raise InputError(f"cannot read {path}")
+        if position == known and pixels is not None:
+            self._first = (known, None)  # not kept in memory for ever
+            return pixels
+        return read_image(path)
+
+    def close(self) -> None:
+        """Nothing stays open between images."""
+
+    def __enter__(self) -> ImageSource:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self.close()
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The images in `folder` (not in folders below it), natural order: 2 before 10. Raises InputError if none."""
+    try:
+        names = [name for name in os.listdir(folder) if not name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
+    names = [name for name in names if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
+    if not names:
+        raise InputError(f"no images in the folder {folder}; it should hold .png, .jpg, .webp, .tif or .bmp files")
+    return [folder / name for name in sorted(names, key=natural_key)]
+
+
+def natural_key(name: str) -> tuple:
+    """Sort key that compares runs of digits as numbers."""
+    parts = re.split(r"([0-9]+)", name.lower())  # text, digits, text, digits, ...
+    return tuple(int(part) if position % 2 else part for position, part in enumerate(parts))
+
+
+def read_image(path: Path) -> np.ndarray:
+    """[H, W, 3] uint8 RGB, upright. Raises InputError with one line."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    if data.size == 0:
+        raise InputError(f"cannot read {path}: the file is empty")
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise InputError(f"cannot read {path} as an image: it is damaged or in an unknown format")
+    return pixels

@@ -1,0 +1,262 @@
+"""Frames of a video file, with the timestamps, rotation and colours the file gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from .colour import resolve_tags
+from .errors import InputError
+from .frame import Frame
+from .planes import frame_to_rgb
+
+THREADS = 2  # of the decoder; slice threads add no delay and end cleanly when a run stops early
+INDEXED_FORMATS = ("mov", "matroska", "avi")
+"""Containers whose header states the true duration, so that a missing end can be noticed."""
+ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
+
+class VideoSource:
+    """Iterable of Frame over the first video stream of a file. See `source.open_source`.
+
+    The first frame delivered has pts 0; the distances between timestamps are kept as they are in the file.
+    """
+
+    kind = "video"
+
+    def __init__(self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None):
+        self.path = path
+        self.files = [path]
+        self.start_seconds = start_seconds
+        self.duration_seconds = duration_seconds
+        self.max_frames = max_frames
+        self.limited = duration_seconds is not None or max_frames is not None
+        self.origin_seconds: Fraction | None = None
+        self.warning: str | None = None
+        self._reformatter = VideoReformatter()
+        with open_container(path) as container:
+            self._read_header(container, video_stream(container, path))
+
+    def _read_header(self, container, stream) -> None:
+        """Facts from the header and the first frame, which alone knows rotation and colours for sure."""
+        first = next(_decode(container, stream, _Progress()), None)
+        if first is None:
+            raise InputError(f"no frame of {self.path} can be decoded; the file is damaged or incomplete")
+        self._time_base = stream.time_base
+        self._rotation = first.rotation % 360
+        turned = self._rotation in (90, 270)
+        self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        self.sample_aspect_ratio = 1 / aspect if turned else aspect
+        self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+        self._step = max(1, round(1 / (self.rate * self._time_base)))  # one frame in units of the time base
+        self._first_pts = first.pts  # None: the file has no timestamps
+        self._file_seconds = container.duration / 1e6 if container.duration else None
+        self._file_frames = stream.frames or (round(self._file_seconds * self.rate) if self._file_seconds else None)
+        self.frame_count = self._expected_frames()
+        self.colour = resolve_tags(
+            first.colorspace, first.color_range, first.color_primaries, first.color_trc,
+            height=first.height, pix_fmt=first.format.name,
+        )  # fmt: skip
+
+    def _expected_frames(self) -> int | None:
+        count = self._file_frames
+        if count is not None:
+            count = max(1, count - round(self.start_seconds * self.rate))
+        limits = [count, self.max_frames]
+        if self.duration_seconds is not None:
+            limits.append(max(1, round(self.duration_seconds * self.rate)))
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def __iter__(self) -> Iterator[Frame]:
+        self.warning, progress, count = None, _Progress(), 0
+        with closing(self._decoded(progress)) as pictures:
+            for index, (picture, pts, duration) in enumerate(self._wanted(pictures, progress)):
+                if index == 0:
+                    origin, self.origin_seconds = pts, pts * self._time_base
+                count = index + 1
+                yield Frame(self._pixels(picture), index, pts - origin, self._time_base, duration)
+        if count == 0 and self.start_seconds:
+            raise InputError(f"{self.path} has no frame at or after {self.start_seconds:g} s; use a smaller -ss")
+        self.warning = self._warning(progress, count)
+
+    def _wanted(self, pictures, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int, int]]:
+        """(picture, pts, duration) between start and end. A frame lasts until the next one, cut off or not."""
+        first = (self._first_pts or 0) + self._units(self.start_seconds)
+        end = None if self.duration_seconds is None else first + self._units(self.duration_seconds)
+        held, count = None, 0
+        for picture, pts in pictures:
+            if self.start_seconds and pts < first:
+                continue
+            if held is not None:
+                yield *held, pts - held[1]
+                count += 1
+            held = (picture, pts)
+            if count == self.max_frames or (end is not None and pts >= end):
+                progress.limit_reached = True
+                return
+        if held is not None:
+            yield *held, held[0].duration or self._step
+
+    def _decoded(self, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int]]:
+        """(picture, pts) from the last keyframe at or before the start, pts strictly rising."""
+        target = (self._first_pts or 0) + self._units(self.start_seconds)
+        if self.start_seconds and self._first_pts is not None:
+            with open_container(self.path) as container:
+                stream = video_stream(container, self.path)
+                if _seek(container, stream, target):
+                    pictures = _rising(_decode(container, stream, progress), self._step)
+                    head = next(pictures, None)
+                    if head is not None and head[1] <= target:
+                        yield head
+                        yield from pictures
+                        return
+            progress.reset()  # no index, or one that leads past the target: read from the beginning
+        with open_container(self.path) as container:
+            yield from _rising(_decode(container, video_stream(container, self.path), progress), self._step)
+
+    def _units(self, seconds: float) -> int:
+        return round(Fraction(seconds) / self._time_base)
+
+    def _pixels(self, picture: av.VideoFrame) -> np.ndarray:
+        """[height, width, 3] uint8 RGB, upright. A change of size in mid-stream is scaled to the first size."""
+        pixels = frame_to_rgb(picture, self.colour, self._reformatter)
+        if self._rotation in ROTATIONS:
+            pixels = cv2.rotate(pixels, ROTATIONS[self._rotation])
+        if pixels.shape[:2] != (self.height, self.width):
+            pixels = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        return pixels
+
+    def _warning(self, progress: _Progress, count: int) -> str | None:
+        about = f"{count} of about {max(self.frame_count or 0, count)} frames could be decoded"
+        if progress.limit_reached:
+            return f"input is damaged: {progress.bad_packets} frames were left out" if progress.bad_packets else None
+        if progress.failure is not None or self._ends_short(progress):
+            return f"input ended early: {about}; the output covers what there is"
+        if progress.bad_packets:
+            return f"input is damaged: {about}; the output lacks the others"
+        return None
+
+    def _ends_short(self, progress: _Progress) -> bool:
+        """Whether the streams stop clearly before the end that the header promises."""
+        if self._file_seconds is None or not progress.header_is_exact:
+            return False
+        missing = self._file_seconds - progress.reached_seconds
+        return missing > max(0.3, 0.03 * self._file_seconds)
+
+    def close(self) -> None:
+        """Files are closed by the iteration itself, in its thread; nothing stays open between iterations."""
+
+    def __enter__(self) -> VideoSource:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self.close()
+
+
+@dataclass
+class _Progress:
+    """What one pass through the file met."""
+
+    bad_packets: int = 0
+    failure: av.FFmpegError | None = None
+    reached_seconds: float = 0.0
+    """End of the last packet of any stream, counted from the start of the file."""
+    header_is_exact: bool = False
+    limit_reached: bool = False
+
+    def reset(self) -> None:
+        self.__init__()
+
+
+def open_container(path: Path):
+    """PyAV's input container, to be closed by the thread that calls this. Raises InputError with one line."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the name")
+    if path.is_file() and path.stat().st_size == 0:
+        raise InputError(f"cannot read {path}: the file is empty")
+    try:
+        return av.open(f"file:{path.absolute()}", metadata_errors="replace")
+    except av.FFmpegError as error:
+        reason = "it is not a video or is incomplete" if isinstance(error, av.InvalidDataError) else error.strerror
+        raise InputError(f"cannot read {path}: {reason}") from error
+
+
+def video_stream(container, path: Path):
+    """The first video stream that is not a cover picture, set up for decoding. Raises InputError if none."""
+    attached = av.stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & attached]
+    if not streams:
+        raise InputError(f"{path} has no video stream; give a video or an image")
+    if streams[0].codec_context is None:
+        raise InputError(f"cannot decode {path}: its video codec is unknown here; convert it to H.264 first")
+    streams[0].codec_context.thread_type = "SLICE"
+    streams[0].codec_context.thread_count = THREADS
+    return streams[0]
+
+
+def _seek(container, stream, target: int) -> bool:
+    try:
+        container.seek(target, stream=stream)
+    except av.FFmpegError:
+        return False
+    return True
+
+
+def _decode(container, stream, progress: _Progress) -> Iterator[av.VideoFrame]:
+    """Every frame that can be decoded. Damage is noted in `progress`, not raised."""
+    progress.header_is_exact = any(name in container.format.name for name in INDEXED_FORMATS)
+    start_seconds = (container.start_time or 0) / 1e6
+    try:
+        for packet in container.demux():
+            if packet.dts is None and packet.size == 0 and packet.stream is not stream:
+                continue
+            _note_position(packet, start_seconds, progress)
+            if packet.stream is stream:
+                yield from _decode_packet(packet, progress)
+    except av.FFmpegError as error:
+        progress.failure = error
+        yield from _drain(stream, progress)
+
+
+def _note_position(packet, start_seconds: float, progress: _Progress) -> None:
+    if packet.pts is not None and packet.time_base:
+        end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - start_seconds
+        progress.reached_seconds = max(progress.reached_seconds, end)
+
+
+def _decode_packet(packet, progress: _Progress) -> list[av.VideoFrame]:
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        progress.bad_packets += 1
+        return []
+
+
+def _drain(stream, progress: _Progress) -> list[av.VideoFrame]:
+    """What the decoder still holds after reading has failed."""
+    try:
+        return stream.codec_context.decode(None)
+    except av.FFmpegError:
+        return []
+
+
+def _rising(pictures, step: int) -> Iterator[tuple[av.VideoFrame, int]]:
+    """Give frames without a timestamp the next one by rate, and move those that do not rise one unit on."""
+    last = None
+    for picture in pictures:
+        pts = picture.pts
+        if pts is None:
+            pts = 0 if last is None else last + step
+        elif last is not None and pts <= last:
+            pts = last + 1
+        last = pts
+        yield picture, pts

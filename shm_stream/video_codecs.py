@@ -1,0 +1,163 @@
+"""Which encoder, pixel format and settings a video output gets, tried out before any file is made."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from .colour import FULL, RGB, ColourTags
+from .errors import InputError
+from .planes import limited
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+"""Containers that keep every timestamp, by extension."""
+OPAQUE_CODECS = {".webm": "libvpx-vp9"}
+TRANSPARENT_CODECS = {".mov": "prores_ks", ".webm": "libvpx-vp9", ".mkv": "ffv1"}
+ALPHA_FORMATS = {
+    "prores_ks": "yuva444p10le",
+    "libvpx-vp9": "yuva420p",
+    "ffv1": "bgra",
+    "qtrle": "argb",
+    "png": "rgba",
+}
+"""Encoders that keep an alpha channel → the pixel format that does."""
+OPAQUE_FORMATS = ("yuv420p", "yuv444p", "yuv422p", "yuv422p10le", "yuvj420p", "yuvj444p", "bgr0", "rgb24", "gbrp")
+"""In order of preference."""
+SETTINGS = {
+    "libx264": {"preset": "veryfast", "crf": "18"},
+    "libx265": {"preset": "veryfast", "crf": "20", "x265-params": "log-level=none"},
+    "libvpx-vp9": {"deadline": "good", "cpu-used": "4", "row-mt": "1", "crf": "24"},
+    "libsvtav1": {"preset": "8", "crf": "26"},
+    "prores_ks": {"vendor": "apl0"},
+}
+KNOWN = "libx264, libx265, libvpx-vp9, libsvtav1, prores_ks, ffv1, qtrle"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How to open the encoder and the container."""
+
+    container: str
+    codec: str
+    pix_fmt: str
+    options: dict[str, str]
+    tags: ColourTags
+
+
+def container_of(path: Path) -> str:
+    """FFmpeg's name of the container for an extension. Raises InputError for an unknown one."""
+    try:
+        return CONTAINERS[path.suffix.lower()]
+    except KeyError:
+        names = ", ".join(CONTAINERS)
+        problem = f"cannot write {path}: unknown extension; use one of {names}, or end with / for a folder"
+        raise InputError(problem) from None
+
+
+def choose_encoding(path: Path, kind: str, size: tuple[int, int], tags: ColourTags, codec, crf) -> Encoding:
+    """Pick an encoding for `kind` and `size` (width, height) and try to open it. Raises InputError.
+
+    H.264 and H.265 cannot store odd sizes with 4:2:0 chroma; such videos get 4:4:4 (yuv444p), which keeps the exact
+    size but is not played by every browser.
+    """
+    container = container_of(path)
+    codec = _encoder_name(codec or _default_codec(path, kind))
+    pix_fmts = _alpha_formats(codec) if kind == "transparent" else _opaque_formats(codec)
+    options = dict(SETTINGS.get(codec, {}))
+    if crf is not None:
+        options["crf"] = _checked_crf(codec, options, crf)
+    problem = None
+    for pix_fmt in pix_fmts:
+        encoding = Encoding(container, codec, pix_fmt, options, _tags_for(codec, pix_fmt, kind, tags))
+        try:
+            _try_out(encoding, size)
+            return encoding
+        except (av.FFmpegError, ValueError) as error:
+            problem = problem or error
+    width, height = size
+    raise InputError(
+        f"{codec} cannot write {width}x{height} video into {path.suffix}: {_reason(problem)}; choose another codec "
+        f"or extension"
+    )
+
+
+def add_video_stream(container, encoding: Encoding, size: tuple[int, int], rate: Fraction):
+    """An encoder's stream in an output container, not opened yet."""
+    stream = container.add_stream(encoding.codec, rate=rate.limit_denominator(1 << 20), options=dict(encoding.options))
+    stream.width, stream.height = size
+    stream.pix_fmt = encoding.pix_fmt
+    context = stream.codec_context
+    context.bit_rate = 0  # quality decides
+    context.max_b_frames = 0  # with B-frames mp4 loses the last frame's duration when the rate varies
+    context.flags |= av.codec.context.Flags.frame_duration
+    context.colorspace, context.color_range = encoding.tags.matrix, encoding.tags.range
+    context.color_primaries, context.color_trc = encoding.tags.primaries, encoding.tags.transfer
+    return stream
+
+
+def _default_codec(path: Path, kind: str) -> str:
+    suffix = path.suffix.lower()
+    if kind != "transparent":
+        return OPAQUE_CODECS.get(suffix, "libx264")
+    if suffix not in TRANSPARENT_CODECS:
+        raise InputError(f"{suffix} video has no transparency; use .mov (ProRes 4444), .webm (VP9) or .mkv (FFV1)")
+    return TRANSPARENT_CODECS[suffix]
+
+
+def _encoder_name(codec: str) -> str:
+    try:
+        found = av.codec.Codec(codec, "w")
+    except ValueError:
+        raise InputError(f"unknown video codec {codec!r}; some that exist: {KNOWN}") from None
+    if found.type != "video":
+        raise InputError(f"{codec!r} is not a video codec; some that are: {KNOWN}")
+    if found.name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # this library writes its settings to stderr otherwise
+    return found.name
+
+
+def _alpha_formats(codec: str) -> list[str]:
+    if codec not in ALPHA_FORMATS:
+        raise InputError(f"codec {codec} keeps no transparency; use one of {', '.join(ALPHA_FORMATS)}")
+    return [ALPHA_FORMATS[codec]]
+
+
+def _opaque_formats(codec: str) -> list[str]:
+    offered = {pix_fmt.name for pix_fmt in av.codec.Codec(codec, "w").video_formats or []}
+    usable = [pix_fmt for pix_fmt in OPAQUE_FORMATS if pix_fmt in offered]
+    if not usable:
+        raise InputError(f"codec {codec} takes none of the usual pixel formats; use one of {KNOWN}")
+    return usable
+
+
+def _checked_crf(codec: str, options: dict[str, str], crf) -> str:
+    if "crf" not in options:
+        raise InputError(f"codec {codec} has no quality setting (crf); leave it out")
+    if not 0 <= crf <= 63:
+        raise InputError(f"crf {crf} is out of range; give 0 (best) to 63, 18 looks like the source with H.264")
+    return str(crf)
+
+
+def _tags_for(codec: str, pix_fmt: str, kind: str, tags: ColourTags) -> ColourTags:
+    if av.VideoFormat(pix_fmt).is_rgb:
+        return replace(tags, matrix=RGB, range=FULL)
+    if pix_fmt.startswith("yuvj"):
+        return replace(tags, range=FULL)
+    return limited(tags) if kind == "alpha" or codec == "prores_ks" else tags
+
+
+def _try_out(encoding: Encoding, size: tuple[int, int]) -> None:
+    """Open the encoder for a container in memory. Raises what PyAV raises."""
+    with av.open(io.BytesIO(), "w", format=encoding.container) as container:
+        stream = add_video_stream(container, encoding, size, Fraction(25))
+        stream.codec_context.time_base = Fraction(1, 25)
+        stream.codec_context.open(strict=False)
+
+
+def _reason(error: Exception | None) -> str:
+    return getattr(error, "strerror", None) or str(error)
