@@ -1,0 +1,119 @@
+// Runs every kernel on random sizes in buffers of exactly the right size, under address and undefined-behaviour
+// sanitizers, and compares all results byte for byte. fuse_cuda.cu takes part through the stand-in cuda_runtime.h.
+#include "cuda_runtime.h"
+#include "fuse.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <functional>
+#include <random>
+#include <vector>
+
+using namespace shm;
+
+static std::mt19937 generator(1);
+
+static int number(int low, int high) { return std::uniform_int_distribution<int>(low, high)(generator); }
+
+static void require(bool truth, const char* what) {
+    if (truth) return;
+    fprintf(stderr, "failed: %s\n", what);
+    exit(1);
+}
+
+static float any_float() {
+    static const float special[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 1e-42f, -0.0f, 1e4f};
+    return number(0, 9) ? std::normal_distribution<float>(0, 8)(generator) : special[number(0, 7)];
+}
+
+static std::vector<float> floats(size_t count) {
+    std::vector<float> values(count);
+    for (auto& value : values) value = any_float();
+    return values;
+}
+
+static std::vector<uint8_t> bytes(size_t count) {
+    std::vector<uint8_t> values(count);
+    for (auto& value : values) value = static_cast<uint8_t>(number(0, 255));
+    return values;
+}
+
+template <typename T>
+static Plane plane(std::vector<T>& values, int row) {
+    return {values.data(), static_cast<ptrdiff_t>(row * sizeof(T))};
+}
+
+// Every way to run an operation: CPU paths with one and three threads, the emulation, the CUDA file.
+template <typename Args, typename Cpu, typename Emulated, typename Cuda>
+static std::vector<std::function<void(const Args&)>> runners(Cpu cpu, Emulated emulated, Cuda cuda) {
+    std::vector<std::function<void(const Args&)>> result;
+    for (int i = 0; i < kCpuPathCount; ++i)
+        for (int threads : {1, 3})
+            if (kCpuPaths[i].supported()) result.push_back([=](const Args& a) { cpu(kCpuPaths[i], a, threads); });
+    result.push_back([=](const Args& a) { emulated(a, 5, 3); });
+    result.push_back([=](const Args& a) { require(cuda(a, 1, &fake) == nullptr, "cuda launch"); });
+    return result;
+}
+
+static void check_fuse(int h, int w, int height, int width) {
+    auto logits = floats(3 * h * w), alpha_raw = floats(height * width);
+    auto frame = bytes(3 * height * width), background = bytes(3 * height * width);
+    std::vector<uint8_t> first;
+    for (const auto& run : runners<FuseArgs>(fuse_cpu, fuse_emulated, fuse_cuda)) {
+        std::vector<uint8_t> composite(3 * height * width), alpha8(height * width);
+        std::vector<float> alpha(height * width);
+        run({logits.data(), h, w, height, width, plane(alpha_raw, width), plane(frame, 3 * width),
+             plane(background, 3 * width), plane(composite, 3 * width), plane(alpha, width), plane(alpha8, width)});
+        composite.insert(composite.end(), alpha8.begin(), alpha8.end());
+        const auto* raw = reinterpret_cast<const uint8_t*>(alpha.data());
+        composite.insert(composite.end(), raw, raw + alpha.size() * sizeof(float));
+        if (first.empty()) first = composite;
+        require(first == composite, "fuse: all runners agree");
+    }
+}
+
+static void check_gather(int h, int w, int frame_height, int frame_width, int top, int left, int height, int width) {
+    auto logits = floats(3 * h * w);
+    auto frame = bytes(3 * frame_height * frame_width);
+    std::vector<float> first;
+    for (const auto& run : runners<GatherArgs>(gather_cpu, gather_emulated, gather_cuda)) {
+        std::vector<float> out(6 * height * width);
+        run({logits.data(), h, w, plane(frame, 3 * frame_width), frame_height, frame_width, top, left, height, width,
+             out.data()});
+        if (first.empty()) first = out;
+        require(out.empty() || !memcmp(first.data(), out.data(), out.size() * sizeof(float)), "gather: runners agree");
+    }
+}
+
+// The host side of a launch: device and stream of the caller, device put back, errors returned, nothing for nothing.
+static void check_launch() {
+    std::vector<float> logits(3), alpha_raw(1), alpha(1);
+    FuseArgs args{logits.data(), 1, 1, 1, 1, plane(alpha_raw, 1), {}, {}, {}, plane(alpha, 1), {}};
+    fake = Fake();
+    require(fuse_cuda(args, 1, &args) == nullptr && fake.launches == 1, "one launch");
+    require(fake.launch_device == 1 && fake.device == 0 && fake.stream == &args, "device and stream");
+    require(fuse_cuda(args, 7, nullptr) != nullptr && fake.device == 0, "unknown device");
+    fake.launch_error = cudaErrorInvalidConfiguration;
+    require(fuse_cuda(args, 1, nullptr) != nullptr && fake.device == 0, "failed launch");
+    fake = Fake();
+    args.width = 0;
+    require(fuse_cuda(args, 1, nullptr) == nullptr && fake.launches == 0, "no launch for nothing");
+    const char* why = "unset";
+    require(cuda_device_count(&why) == 2 && why == nullptr, "device count");
+}
+
+int main() {
+    for (int i = 0; i < 60; ++i) check_fuse(number(1, 20), number(1, 20), number(0, 40), number(0, 70));
+    for (int i = 0; i < 60; ++i)
+        check_gather(number(1, 20), number(1, 20), number(1, 40), number(1, 60), number(-70, 70), number(-70, 70),
+                     number(0, 40), number(0, 60));
+    check_fuse(1, 32767, 2, 32767);  // the largest sides: sampling positions must not overflow
+    check_fuse(32767, 1, 32767, 2);
+    check_gather(3, 3, 5, 5, 32767, -32767, 3, 4);
+    check_launch();
+    puts("all agree");
+    return 0;
+}

@@ -1,0 +1,52 @@
+"""Builds the kernels, fuse_cuda.cu included, with sanitizers and runs tests/sanitized/main.cpp."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+CSRC = HERE.parent / "csrc"
+COMPILER = shutil.which(os.environ.get("CXX", "c++"))
+SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all", "-g", "-O1"]
+EXACT = ["-std=c++17", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-pthread"]
+X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+def can_sanitize(folder: Path) -> bool:
+    """Some systems have a compiler without the sanitizers' libraries."""
+    source = folder / "probe.cpp"
+    source.write_text("int main() { return 0; }\n")
+    words = [COMPILER, *SANITIZE, str(source), "-o", str(folder / "probe")]
+    if subprocess.run(words, capture_output=True).returncode != 0:
+        return False
+    return subprocess.run([folder / "probe"], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt" or COMPILER is None, reason="needs a Unix C++ compiler")
+def test_kernels_are_clean_under_sanitizers_and_agree(tmp_path):
+    if not can_sanitize(tmp_path):
+        pytest.skip("this compiler has no address sanitizer")
+    features = ["-DSHM_WITH_CUDA", *(["-DSHM_WITH_AVX2"] if X86 else [])]
+    includes = ["-I", str(HERE / "sanitized"), "-I", str(CSRC)]
+    units = [
+        ("main", HERE / "sanitized" / "main.cpp", []),
+        ("paths", CSRC / "cpu_paths.cpp", []),
+        ("emulated", CSRC / "fuse_emulated.cpp", []),
+        ("cuda", CSRC / "fuse_cuda.cu", ["-x", "c++"]),
+        ("baseline", CSRC / "fuse_rows.cpp", ["-DSHM_TARGET=baseline"]),
+        *([("avx2", CSRC / "fuse_rows.cpp", ["-DSHM_TARGET=avx2", "-mavx2"])] if X86 else []),
+    ]
+    for name, source, flags in units:
+        words = [COMPILER, *SANITIZE, *EXACT, *features, *includes, *flags, "-c", str(source)]
+        subprocess.run([*words, "-o", str(tmp_path / f"{name}.o")], check=True)
+    program = tmp_path / "kernels"
+    subprocess.run([COMPILER, *SANITIZE, "-pthread", *tmp_path.glob("*.o"), "-o", program], check=True)
+    done = subprocess.run([program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "all agree\n"
