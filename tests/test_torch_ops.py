@@ -22,10 +22,10 @@ def inputs(device: str = "cpu", size=(37, 53), seed: int = 0):
     return tuple(tensor.to(device) for tensor in (logits, torch.rand(size, generator=generator), *pictures))
 
 
-def numpy_fuse(logits, alpha_raw, frame, background):
+def numpy_fuse(logits, alpha_raw, frame, background, path=None):
     composite, alpha = np.empty(frame.shape, np.uint8), np.empty(alpha_raw.shape, np.float32)
     arrays = [tensor.cpu().numpy() for tensor in (logits, alpha_raw, frame, background)]
-    fuse.fuse_composite(*arrays, composite=composite, alpha=alpha)
+    fuse.fuse_composite(*arrays, composite=composite, alpha=alpha, path=path)
     return composite, alpha
 
 
@@ -129,14 +129,15 @@ def test_cuda_launch_arguments():
     args = inputs()
     module = native.load()
     emulated = functools.partial(module.fuse_emulated, fuse.CUDA_BLOCK)
-    for result, expected in zip(torch_ops.launch_fuse(emulated, *args), numpy_fuse(*args), strict=True):
+    expectations = numpy_fuse(*args, path=NATIVE_PATHS[0])
+    for result, expected in zip(torch_ops.launch_fuse(emulated, *args), expectations, strict=True):
         np.testing.assert_array_equal(result.numpy(), expected)
     logits, _, frame, _ = args
     emulated = functools.partial(module.gather_emulated, fuse.CUDA_BLOCK)
     window = (-3, 4, 20, 60)
     np.testing.assert_array_equal(
         torch_ops.launch_gather(emulated, frame, logits, *window).numpy(),
-        fuse.gather(frame.numpy(), logits.numpy(), *window),
+        fuse.gather(frame.numpy(), logits.numpy(), *window, path=NATIVE_PATHS[0]),
     )
 
 
@@ -160,10 +161,10 @@ def test_cuda_equals_the_cpu_bit_for_bit(size):
         results = torch_ops.fuse_composite(*args)
         gathered = torch_ops.gather(args[2], args[0], -8, -8, size[0] + 16, size[1] + 16)
         torch.cuda.current_stream().synchronize()
-    for result, expected in zip(results, numpy_fuse(*args), strict=True):
+    for result, expected in zip(results, numpy_fuse(*args, path=NATIVE_PATHS[0]), strict=True):
         np.testing.assert_array_equal(result.cpu().numpy(), expected)
     frame, logits = args[2].cpu().numpy(), args[0].cpu().numpy()
-    expected = fuse.gather(frame, logits, -8, -8, size[0] + 16, size[1] + 16)
+    expected = fuse.gather(frame, logits, -8, -8, size[0] + 16, size[1] + 16, path=NATIVE_PATHS[0])
     np.testing.assert_array_equal(gathered.cpu().numpy(), expected)
 
 
