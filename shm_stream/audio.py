@@ -15,14 +15,33 @@ from .source_video import open_container
 def refused_codecs(path: Path, container: str) -> list[str]:
     """Names of the audio codecs in `path` that `container` (FFmpeg's name) cannot hold; [] if it holds all."""
     with open_container(path) as source:
-        return [stream.codec_context.name for stream in source.streams.audio if not _fits(stream, container)]
+        tried = _try_streams(source, container)
+        return [_codec_name(source.streams[index]) for index, fits in tried.items() if not fits]
 
 
-def _fits(stream, container: str) -> bool:
+def _codec_name(stream) -> str:
+    return stream.codec_context.name if stream.codec_context is not None else "unknown"
+
+
+def _try_streams(source, container: str) -> dict[int, bool]:
+    """Index of each audio stream that has packets → whether `container` holds it. Moves the reading position."""
+    streams = list(source.streams.audio)
+    tried = {stream.index: False for stream in streams if stream.codec_context is None}
+    for packet in source.demux(streams) if streams else ():
+        index = packet.stream_index
+        if packet.dts is not None and index not in tried:
+            tried[index] = _fits(packet, source.streams[index], container)
+        if len(tried) == len(streams):
+            break
+    return tried
+
+
+def _fits(packet, stream, container: str) -> bool:
+    """Try to write one packet; some refusals only come with the last bytes of the file."""
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
-            trial.add_stream_from_template(stream)
-            trial.start_encoding()
+            packet.stream = trial.add_stream_from_template(stream)
+            trial.mux(packet)
     except (av.FFmpegError, ValueError):
         return False
     return True
@@ -36,9 +55,10 @@ class AudioCopy:
 
     def __init__(self, path: Path, output, container: str):
         """`output`: an open PyAV output container that has written nothing yet; its streams are added here."""
+        with open_container(path) as trial:
+            fitting = [index for index, fits in _try_streams(trial, container).items() if fits]
         self._input = open_container(path)
-        fitting = [stream for stream in self._input.streams.audio if _fits(stream, container)]
-        self._targets = {stream.index: _copied_stream(stream, output) for stream in fitting}
+        self._targets = {index: _copied_stream(self._input.streams[index], output) for index in sorted(fitting)}
         self._packets: Iterator = iter(())
         self._held = None
 

@@ -17,7 +17,7 @@ COARSEST = 8
 """The pyramid ends when a side is no longer than this."""
 WHOLE = 300
 """Levels whose shorter side is longer than this are worked on in tiles."""
-TILE = 128
+TILE = 96
 EPSILON = 1e-5
 TRANSPARENT, OPAQUE = 0.5 / 255, 254.5 / 255
 """Alpha beyond these limits is 0 or 1 in eight bits."""

@@ -52,7 +52,7 @@ def _full_size(chroma: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _rgb_by_swscale(frame: av.VideoFrame, tags: ColourTags, reformatter: VideoReformatter) -> np.ndarray:
     options = {}
-    if not frame.format.is_rgb:
+    if not (frame.format.is_rgb or frame.format.has_palette):
         matrix = SWSCALE_MATRIX[tags.matrix]
         options = {"src_colorspace": matrix, "src_color_range": tags.range, "dst_color_range": FULL}
     rgb = reformatter.reformat(frame, format="rgb24", interpolation=ACCURATE, threads=1, **options)

@@ -97,12 +97,11 @@ def encode_tone(stream, seconds: float, start: float) -> list:
     rate = 48000
     time = np.arange(int(seconds * rate)) / rate
     tone = (np.sin(2 * np.pi * (300 + 200 * time) * time) * 8000).astype(np.int16)
-    packets, resampler, position = [], av.AudioResampler(format=stream.format, layout=stream.layout, rate=rate), 0
+    packets, resampler = [], av.AudioResampler(format=stream.format, layout=stream.layout, rate=rate, frame_size=1024)
     frame = av.AudioFrame.from_ndarray(np.repeat(tone, 2)[None], format="s16", layout="stereo")
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
-    for part in resampler.resample(frame):
-        part.pts, part.time_base = round(start * rate) + position, Fraction(1, rate)
-        position += part.samples
+    for position, part in enumerate(resampler.resample(frame)):
+        part.pts, part.time_base = round(start * rate) + position * 1024, Fraction(1, rate)
         packets += stream.encode(part)
     return packets + stream.encode(None)
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-
 from media import numbered_picture, palette_picture, picture_number, write_video
+
 from shm_stream.background import cover_fit, open_background
 from shm_stream.errors import InputError
 from shm_stream.frame import Frame

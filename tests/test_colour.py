@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
-
 from media import palette_picture, to_yuv, video_facts, write_video, yuv_frame
+
 from shm_stream.colour import ColourTags, resolve_tags, rgb_from_yuv, yuv_from_rgb
 from shm_stream.errors import InputError
 from shm_stream.planes import frame_from_grey, frame_from_rgb, frame_to_rgb, plane_view

@@ -17,7 +17,7 @@ def composite(height: int, width: int, seed: int = 0):
         noise = random.integers(low, high, (6, 8, 3)).astype(np.uint8)
         return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
-    foreground, background = texture(120, 255) * (1, 0.8, 0.3), texture(0, 100) + (0, 0, 100)
+    foreground, background = texture(120, 255) * (1, 0.8, 0.3), texture(0, 100) + np.float32((0, 0, 100))
     alpha = np.zeros((height, width), np.float32)
     centre, radius = (width // 2, height // 2), height // 3
     cv2.circle(alpha, centre, radius, 1.0, -1)

@@ -8,8 +8,8 @@ import av
 import cv2
 import numpy as np
 import pytest
-
 from media import numbered_picture, palette_picture, picture_number, write_video
+
 from shm_stream.errors import InputError
 from shm_stream.source import open_source
 
