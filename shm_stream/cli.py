@@ -1,0 +1,119 @@
+"""The command `shm-stream`: one job, one line for each thing worth saying, exit codes.
+
+0 done, 1 failed while working or part of the input was unreadable, 2 bad input or options, 130 Ctrl-C or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import traceback
+
+from .cli_options import job_options, make_parser
+from .errors import ShmStreamError
+
+INTERRUPTED = 130
+DEBUG_VARIABLE = "SHM_STREAM_DEBUG"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command with `argv` (the process's own when None) and return its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    before = _sigterm_like_ctrl_c()
+    try:
+        return _run(argv)
+    except ShmStreamError as error:
+        return _fail(argv, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail(argv, "interrupted; nothing was written", INTERRUPTED)
+    except Exception as error:
+        return _fail(argv, f"internal error, please report it: {type(error).__name__}: {error}", 1)
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _run(argv: list[str]) -> int:
+    arguments = make_parser().parse_args(argv)
+    from .job import Job  # after the options: --help and a misspelt option need no media library
+    from .progress import open_progress
+
+    with Job(job_options(arguments)) as job:
+        if not arguments.quiet:
+            _announce(job, arguments.verbose)
+        with open_progress(job.source.frame_count, quiet=arguments.quiet) as progress:
+            report = job.run(progress.update)
+    return _conclude(report, arguments)
+
+
+def _announce(job, verbose: int) -> None:
+    for sink in job.sinks.values():
+        if sink.warning:
+            _say(f"warning: {sink.warning}")
+    if verbose:
+        source, engine = job.source, job.engine
+        count = "?" if source.frame_count is None else f"about {source.frame_count}"
+        size = f"{source.width}x{source.height}"
+        _say(f"{source.path}: {source.kind}, {size}, {count} frames, {float(source.rate):g} fps")
+        _say(f"device {engine.runner.device} · runner {engine.runner.name} · kernel {engine.kernel}")
+
+
+def _conclude(report, arguments) -> int:
+    """Say what came out, and return the exit code."""
+    if arguments.verbose:
+        for stage in report.stages:
+            _say(
+                f"{stage.name}: {stage.busy_seconds:.2f} s busy, {stage.wait_in_seconds:.2f} s waiting for input, "
+                f"{stage.wait_out_seconds:.2f} s for the next stage"
+            )
+    if not arguments.quiet:
+        _say(summary(report))
+    if report.input_warning:
+        _error(report.input_warning)
+    if report.interrupted:
+        _error(f"interrupted; the outputs hold the first {report.frames} frames")
+        return INTERRUPTED
+    return 1 if report.input_warning else 0
+
+
+def summary(report) -> str:
+    """`64 frames in 3.1 s (20.6 fps) · device cpu · runner onnxruntime · kernel avx2 → beach.mp4`."""
+    frames = f"{report.frames} frame{'s' if report.frames != 1 else ''}"
+    speed = f"{frames} in {report.seconds:.1f} s ({report.fps:.1f} fps)"
+    paths = ", ".join(str(path) for path in report.outputs.values())
+    return f"{speed} · device {report.device} · runner {report.runner} · kernel {report.kernel} → {paths}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _error(message: str) -> None:
+    _say(f"shm-stream: error: {' '.join(message.split())}")
+
+
+def _fail(argv: list[str], message: str, code: int) -> int:
+    """One line; the traceback of the exception at hand before it when asked for."""
+    if os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0") or _asks_for_traceback(argv):
+        traceback.print_exc()
+    _error(message)
+    return code
+
+
+def _asks_for_traceback(argv: list[str]) -> bool:
+    """-v at least twice. Read from the text, because the options themselves may be what is wrong."""
+    return sum(1 if text == "--verbose" else len(text) - 1 for text in argv if re.fullmatch("-v+|--verbose", text)) > 1
+
+
+def _sigterm_like_ctrl_c():
+    """Make SIGTERM end the job like Ctrl-C; returns the handler before, or None outside the main thread."""
+    try:
+        return signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""The three stages of a frame on a CPU: T-Net, M-Net, fusion. `engine_cuda` is the same on a GPU.
+
+Each stage may run in a thread of its own: a stage touches only the work item it was given and its own state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from . import native
+from .buffers import BufferPool
+from .errors import InputError
+from .foreground import estimate_foreground
+from .frame import Frame
+from .fuse import fuse_composite, gather
+from .prior import Prior, softmax, tnet_shape
+from .trimap import Trimap
+
+OUTPUT_KINDS = ("composite", "alpha", "foreground", "transparent")
+
+
+@dataclass(slots=True)
+class Work:
+    """A frame on its way through the stages, and what they made of it."""
+
+    frame: Frame
+    logits: np.ndarray | None = None
+    """[3, h, w] float32, from `tnet`."""
+    alpha_raw: np.ndarray | None = None
+    """[H, W] float32 in 0..1, from `mnet`."""
+    outputs: dict[str, np.ndarray] = field(default_factory=dict)
+    """From `fuse`: composite and foreground [H, W, 3] uint8 RGB, alpha [H, W] uint8, transparent [H, W, 4] uint8."""
+    borrowed: list[np.ndarray] = field(default_factory=list)
+    """Arrays of the engine's pool that go back to it with `release`."""
+
+
+class Engine:
+    """Runs one stream of frames through `runner`; the prior alpha makes it stateful (`reset` forgets it)."""
+
+    def __init__(self, runner, *, tnet_size: int, uses_prior: bool = True, outputs=("alpha",), background=None):
+        """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`."""
+        check_tnet_size(tnet_size)
+        self.runner = runner
+        self.tnet_size = tnet_size
+        self.outputs = check_outputs(outputs, background)
+        self.background = background
+        self._uses_prior = uses_prior
+        self._prior = Prior()
+        self._pool = BufferPool()
+        self._gathered: np.ndarray | None = None  # M-Net's input, used by one thread only
+
+    @property
+    def kernel(self) -> str:
+        """Name of the path the per-pixel kernels take."""
+        return native.path_name()
+
+    @property
+    def stages(self) -> list:
+        """(name, function) for `pipeline.run`."""
+        return [("tnet", self.tnet), ("mnet", self.mnet), ("fuse", self.fuse)]
+
+    def reset(self) -> None:
+        """Forget the previous frame. Only while no frame is between the stages."""
+        self._prior.reset()
+
+    def tnet(self, work: Work) -> Work:
+        """Reduced frame and prior alpha → logits."""
+        height, width = work.frame.pixels.shape[:2]
+        x = self._prior.tnet_input(work.frame.pixels, tnet_shape(height, width, self.tnet_size))
+        work.logits = self.runner.tnet(x)
+        if self._uses_prior:
+            self._prior.remember(work.logits)
+        return work
+
+    def mnet(self, work: Work) -> Work:
+        """Full-size frame and trimap → alpha_raw. The edges are repeated for M-Net's halo and whole blocks."""
+        height, width = work.frame.pixels.shape[:2]
+        halo, multiple = self.runner.halo, self.runner.multiple
+        padded = (height + -height % multiple + 2 * halo, width + -width % multiple + 2 * halo)
+        if self._gathered is None or self._gathered.shape[1:] != padded:
+            self._gathered = np.empty((6, *padded), np.float32)
+        gather(work.frame.pixels, work.logits, -halo, -halo, *padded, out=self._gathered)
+        alpha_raw = self.runner.mnet(self._gathered)
+        work.alpha_raw = np.ascontiguousarray(alpha_raw[:height, :width])
+        return work
+
+    def fuse(self, work: Work) -> Work:
+        """Logits and alpha_raw → the outputs asked for, in one pass over the pixels (and one for the foreground)."""
+        wanted = self.outputs
+        height, width = size = work.frame.pixels.shape[:2]
+        estimates = wanted & {"foreground", "transparent"}
+        alpha8 = self._borrow(work, size, np.uint8) if wanted & {"alpha", "transparent"} else None
+        alpha = self._borrow(work, size, np.float32) if estimates else None
+        composite = self._borrow(work, (height, width, 3), np.uint8) if "composite" in wanted else None
+        fuse_composite(
+            work.logits,
+            work.alpha_raw,
+            work.frame.pixels if composite is not None else None,
+            self._background_at(work) if composite is not None else None,
+            composite=composite,
+            alpha=alpha,
+            alpha8=alpha8,
+        )
+        foreground = estimate_foreground(work.frame.pixels, alpha) if estimates else None
+        transparent = self._transparent(work, foreground, alpha8) if "transparent" in wanted else None
+        made = {"composite": composite, "alpha": alpha8, "foreground": foreground, "transparent": transparent}
+        work.outputs = {kind: made[kind] for kind in wanted}
+        return work
+
+    def alpha(self, work: Work) -> np.ndarray:
+        """Logits and alpha_raw → alpha [H, W] float32 in 0..1, a fresh array."""
+        alpha = np.empty(work.frame.pixels.shape[:2], np.float32)
+        fuse_composite(work.logits, work.alpha_raw, alpha=alpha)
+        return alpha
+
+    def wait(self, work: Work) -> None:
+        """Returns when the outputs can be read: at once on a CPU."""
+
+    def release(self, work: Work) -> None:
+        """Take the output arrays back once nobody reads them any more."""
+        work.outputs = {}
+        while work.borrowed:
+            self._pool.give(work.borrowed.pop())
+
+    def _background_at(self, work: Work) -> np.ndarray:
+        probability = softmax(work.logits)[Trimap.BACKGROUND] if self.background.kind == "blur" else None
+        return self.background.at(work.frame, probability)
+
+    def _transparent(self, work: Work, foreground: np.ndarray, alpha8: np.ndarray) -> np.ndarray:
+        """Straight RGBA: [H, W, 3] colours and [H, W] alpha → [H, W, 4] uint8."""
+        rgba = self._borrow(work, (*alpha8.shape, 4), np.uint8)
+        cv2.mixChannels([foreground, alpha8], [rgba], [0, 0, 1, 1, 2, 2, 3, 3])
+        return rgba
+
+    def _borrow(self, work: Work, shape: tuple[int, ...], dtype) -> np.ndarray:
+        array = self._pool.take(shape, dtype)
+        work.borrowed.append(array)
+        return array
+
+
+def check_tnet_size(tnet_size: int | None) -> None:
+    """Raises InputError for a size that cannot be used; None stands for the preset's own."""
+    if tnet_size is not None and not 32 <= tnet_size <= 2048:
+        raise InputError(f"T-Net size {tnet_size} is out of range: give a number of pixels from 32 to 2048")
+
+
+def check_outputs(outputs, background) -> frozenset[str]:
+    """The wanted outputs as a set. Raises ValueError for outputs that do not exist or lack a background."""
+    unknown = set(outputs) - set(OUTPUT_KINDS)
+    if unknown or not outputs:
+        raise ValueError(f"outputs must be some of {', '.join(OUTPUT_KINDS)}, got {sorted(outputs)}")
+    if "composite" in outputs and background is None:
+        raise ValueError("a composite needs an opened background")
+    return frozenset(outputs)

@@ -1,0 +1,136 @@
+"""The Python interface: stills and videos as arrays, and whole files."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+
+import numpy as np
+
+from .engine import Work, check_tnet_size
+from .errors import InputError
+from .frame import Frame
+from .job import Job, JobOptions, Report, choose_runner, make_engine
+from .preset import get_preset
+
+
+class Matting:
+    """A preset's networks, loaded once. Safe to use from one thread at a time.
+
+    preset     "live" or "paper"
+    device     "auto", "cpu", "cuda" or "cuda:N"
+    runner     "onnxruntime", "torch" or None for the usual one of the device
+    tnet_size  short side of T-Net's input in pixels; None for the preset's own
+
+    Raises InputError for names that do not exist, a device that cannot be used, or missing weights.
+    """
+
+    def __init__(self, preset: str = "live", device: str = "auto", runner=None, tnet_size: int | None = None):
+        self._preset = get_preset(preset)
+        check_tnet_size(tnet_size)
+        self._tnet_size = tnet_size
+        self._runner = choose_runner(preset, runner, device)
+
+    @property
+    def device(self) -> str:
+        """Where the networks run: "cpu" or "cuda:N"."""
+        return self._runner.device
+
+    @property
+    def runner(self) -> str:
+        """What runs them: "onnxruntime" or "torch"."""
+        return self._runner.name
+
+    def still(self, image: np.ndarray) -> np.ndarray:
+        """Alpha [H, W] float32 in 0..1 of one picture [H, W, 3] uint8 RGB. Raises InputError for another array."""
+        return self.video()(image)
+
+    def video(self) -> VideoMatting:
+        """A fresh stream of frames: each call remembers the frame before."""
+        return VideoMatting(make_engine(self._runner, self._preset, self._tnet_size))
+
+
+class VideoMatting:
+    """Alpha for consecutive frames of one stream: `video(image) -> alpha`. Made by `Matting.video`."""
+
+    def __init__(self, engine):
+        self._engine = engine
+        self._count = 0
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Alpha [H, W] float32 in 0..1 of the next frame [H, W, 3] uint8 RGB. Raises InputError for another array."""
+        frame = Frame(check_image(image), self._count, self._count, Fraction(1, 25), 1)
+        self._count += 1
+        work = Work(frame)
+        for function in (self._engine.tnet, self._engine.mnet):
+            work = function(work)
+        return self._engine.alpha(work)
+
+    def reset(self) -> None:
+        """The next frame belongs to another scene. Cuts are noticed without this."""
+        self._engine.reset()
+
+
+def matte_video(
+    input: str | os.PathLike,
+    output: str | os.PathLike | None = None,
+    *,
+    bg: str | os.PathLike | None = None,
+    alpha: str | os.PathLike | None = None,
+    foreground: str | os.PathLike | None = None,
+    preset: str = "live",
+    device: str = "auto",
+    runner=None,
+    tnet_size: int | None = None,
+    start: float = 0.0,
+    duration: float | None = None,
+    frames: int | None = None,
+    codec: str | None = None,
+    crf: int | None = None,
+    overwrite: bool = False,
+) -> Report:
+    """Do to a file (video, image or folder of images) what the command `shm-stream` does. See `JobOptions`.
+
+    `bg` is an image, a video, a colour ("#00b140", "teal"), "blur", "blur:N" or "transparent"; the result goes to
+    `output`, or beside the input with `_composite` in its name. `alpha` and `foreground` are further outputs.
+
+    Returns a Report: look at `input_warning` (part of the input was unreadable) and `interrupted` (Ctrl-C ended it
+    early; the outputs are playable). Raises InputError before anything is written, ShmStreamError on a failure
+    while working; then no unfinished file is left.
+    """
+    options = JobOptions(
+        input=input,
+        output=output,
+        bg=bg,
+        alpha=alpha,
+        foreground=foreground,
+        preset=preset,
+        device=device,
+        runner=runner,
+        tnet_size=tnet_size,
+        start=start,
+        duration=duration,
+        frames=frames,
+        codec=codec,
+        crf=crf,
+        overwrite=overwrite,
+    )
+    with Job(options) as job:
+        return job.run()
+
+
+def check_image(image: np.ndarray) -> np.ndarray:
+    """`image` as a C-contiguous [H, W, 3] uint8 array. Raises InputError saying what it is instead."""
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"image must be a numpy array [H, W, 3] uint8 RGB, got {type(image).__name__}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise InputError(f"image must be [H, W, 3] uint8 RGB, got {list(image.shape)} {image.dtype}{_hint(image)}")
+    return np.ascontiguousarray(image)
+
+
+def _hint(image: np.ndarray) -> str:
+    if image.ndim == 3 and image.shape[2] == 4:
+        return "; drop the alpha channel: image[..., :3]"
+    if image.dtype.kind == "f":
+        return "; scale 0..1 to 0..255 and convert: (image * 255).round().astype('uint8')"
+    return ""
