@@ -57,9 +57,10 @@ def test_every_format_converts_at_every_size(pix_fmt, size):
     assert np.abs(pixels.astype(int) - picture).max() <= 2
 
 
-def test_smooth_pictures_survive_4_2_0_at_every_size():
-    rows, columns = np.mgrid[0:47, 0:63]
-    picture = np.dstack([100 + columns, 60 + rows * 2, 200 - columns]).astype(np.uint8)
+@pytest.mark.parametrize("height", [1, 2, 47, 120, 121, 239, 240, 241, 362])
+def test_smooth_pictures_survive_4_2_0_at_every_size(height):
+    rows, columns = np.mgrid[0:height, 0:63]
+    picture = np.dstack([100 + columns, 60 + rows * 100 // height, 200 - columns]).astype(np.uint8)
     tags = ColourTags(1, 1)
     back = frame_to_rgb(frame_from_rgb(picture, "yuv420p", tags), tags, VideoReformatter())
     assert np.abs(back.astype(int) - picture).max() <= 4
