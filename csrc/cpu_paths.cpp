@@ -5,9 +5,13 @@
 #include <thread>
 #include <vector>
 
-#if defined(SHM_WITH_AVX2) && defined(_MSC_VER)
+#if defined(SHM_WITH_AVX2)
+#if defined(_MSC_VER)
 #include <immintrin.h>
 #include <intrin.h>
+#else
+#include <cpuid.h>
+#endif
 #endif
 
 namespace shm {
@@ -25,19 +29,34 @@ void fuse_rows(const FuseArgs&, int, int, float*);
 void gather_rows(const GatherArgs&, int, int, float*);
 }  // namespace avx2
 
-static bool has_avx2() {
+static void cpuid(int leaf, int registers[4]) {  // eax, ebx, ecx, edx
 #if defined(_MSC_VER)
-    int leaf[4];
-    __cpuid(leaf, 0);
-    if (leaf[0] < 7) return false;
-    __cpuid(leaf, 1);
-    const bool xsave_avx = (leaf[2] >> 27 & 1) && (leaf[2] >> 28 & 1);
-    if (!xsave_avx || (_xgetbv(0) & 6) != 6) return false;  // the operating system saves the wide registers
-    __cpuidex(leaf, 7, 0);
-    return leaf[1] >> 5 & 1;
+    __cpuidex(registers, leaf, 0);
 #else
-    return __builtin_cpu_supports("avx2");
+    __cpuid_count(leaf, 0, registers[0], registers[1], registers[2], registers[3]);
 #endif
+}
+
+static unsigned saved_state() {  // which registers the operating system saves
+#if defined(_MSC_VER)
+    return static_cast<unsigned>(_xgetbv(0));
+#else
+    unsigned low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+#endif
+}
+
+// Asked of the processor itself: __builtin_cpu_supports depends on a runtime library that not every toolchain fills in.
+static bool has_avx2() {
+    int registers[4];
+    cpuid(0, registers);
+    if (registers[0] < 7) return false;
+    cpuid(1, registers);
+    const bool xsave = registers[2] >> 27 & 1, avx = registers[2] >> 28 & 1;
+    if (!xsave || !avx || (saved_state() & 6) != 6) return false;
+    cpuid(7, registers);
+    return registers[1] >> 5 & 1;
 }
 #endif
 
