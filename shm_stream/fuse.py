@@ -8,11 +8,10 @@ All native paths give the same bits; `fuse_reference` is the same in PyTorch and
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
 from . import native
+from .array_checks import check_array, check_overlap, describe
 from .native import paths
 
 __all__ = ["emulate_cuda", "fuse_composite", "gather", "paths"]
@@ -62,9 +61,9 @@ def fuse_composite(
     elif frame is None or background is None:
         raise ValueError("composite needs frame and background")
     else:
-        _check_array("frame", frame, np.uint8, (*size, 3))
-        _check_array("background", background, np.uint8, (*size, 3))
-    _check_overlap(outputs, {"logits": logits, "alpha_raw": alpha_raw, "frame": frame, "background": background})
+        check_array("frame", frame, np.uint8, (*size, 3))
+        check_array("background", background, np.uint8, (*size, 3))
+    check_overlap(outputs, {"logits": logits, "alpha_raw": alpha_raw, "frame": frame, "background": background})
     path, module = _choose(path, threads)
     if path == native.REFERENCE:
         from . import fuse_reference
@@ -103,15 +102,15 @@ def gather(
     path, threads, block and the errors are those of `fuse_composite`.
     """
     if not isinstance(frame, np.ndarray) or frame.ndim != 3 or 0 in frame.shape:
-        raise ValueError(f"frame must be [H, W, 3] with at least one pixel, got {_describe(frame)}")
-    _check_array("frame", frame, np.uint8, (*frame.shape[:2], 3))
+        raise ValueError(f"frame must be [H, W, 3] with at least one pixel, got {describe(frame)}")
+    check_array("frame", frame, np.uint8, (*frame.shape[:2], 3))
     _check_logits(logits, frame.shape[:2])
     if not (0 <= height <= MAX_SIDE and 0 <= width <= MAX_SIDE and max(abs(top), abs(left)) <= MAX_SIDE):
         raise ValueError(f"the window ({top=}, {left=}, {height=}, {width=}) is out of range (0..{MAX_SIDE})")
     if out is None:
         out = np.empty((6, height, width), np.float32)
-    _check_array("out", out, np.float32, (6, height, width), written=True, contiguous=True)
-    _check_overlap({"out": out}, {"frame": frame, "logits": logits})
+    check_array("out", out, np.float32, (6, height, width), written=True, contiguous=True)
+    check_overlap({"out": out}, {"frame": frame, "logits": logits})
     path, module = _choose(path, threads)
     if path == native.REFERENCE:
         from . import fuse_reference
@@ -147,9 +146,9 @@ def _choose(path: str | None, threads: int):
 
 def _check_inputs(logits: np.ndarray, alpha_raw: np.ndarray) -> tuple[int, int]:
     if not isinstance(alpha_raw, np.ndarray) or alpha_raw.ndim != 2:
-        raise ValueError(f"alpha_raw must be [H, W], got {_describe(alpha_raw)}")
+        raise ValueError(f"alpha_raw must be [H, W], got {describe(alpha_raw)}")
     size = alpha_raw.shape
-    _check_array("alpha_raw", alpha_raw, np.float32, size)
+    check_array("alpha_raw", alpha_raw, np.float32, size)
     _check_logits(logits, size)
     return size
 
@@ -157,8 +156,8 @@ def _check_inputs(logits: np.ndarray, alpha_raw: np.ndarray) -> tuple[int, int]:
 def _check_logits(logits: np.ndarray, size: tuple[int, int]) -> None:
     """`size`: of the picture the logits are spread over."""
     if not isinstance(logits, np.ndarray) or logits.ndim != 3 or logits.shape[0] != 3 or 0 in logits.shape:
-        raise ValueError(f"logits must be [3, h, w] with at least one pixel, got {_describe(logits)}")
-    _check_array("logits", logits, np.float32, logits.shape, contiguous=True)
+        raise ValueError(f"logits must be [3, h, w] with at least one pixel, got {describe(logits)}")
+    check_array("logits", logits, np.float32, logits.shape, contiguous=True)
     for shape in (logits.shape[1:], size):
         if max(shape) > MAX_SIDE:
             raise ValueError(f"pictures may be at most {MAX_SIDE} pixels a side, got {shape}")
@@ -170,46 +169,9 @@ def _check_outputs(outputs: dict[str, np.ndarray | None], size: tuple[int, int])
         raise ValueError("give at least one of composite, alpha, alpha8 to write to")
     for name, array in outputs.items():
         if array is not None:
-            _check_array(name, array, *wanted[name], written=True)
-
-
-def _check_array(name, array, dtype, shape, *, written: bool = False, contiguous: bool = False) -> None:
-    if not isinstance(array, np.ndarray) or array.dtype != dtype:
-        raise TypeError(f"{name} must be a numpy array of {np.dtype(dtype).name}, got {_describe(array)}")
-    if array.shape != shape:
-        raise ValueError(f"{name} must have shape {tuple(shape)}, got {array.shape}")
-    if contiguous and not array.flags.c_contiguous:
-        raise ValueError(f"{name} must be C-contiguous, got strides {array.strides}")
-    if array.size and not _rows_packed(array):
-        raise ValueError(f"{name} must have packed pixels and aligned rows, got strides {array.strides}")
-    if written and array.size and not (array.flags.writeable and _rows_apart(array)):
-        raise ValueError(f"{name} cannot be written to: it is read-only or its rows overlap")
-
-
-def _rows_packed(array: np.ndarray) -> bool:
-    return array.flags.aligned and (array.flags.c_contiguous or array[0].flags.c_contiguous)
-
-
-def _rows_apart(array: np.ndarray) -> bool:
-    return array.shape[0] < 2 or abs(array.strides[0]) >= array[0].nbytes
-
-
-def _check_overlap(outputs: dict[str, np.ndarray | None], inputs: dict[str, np.ndarray | None]) -> None:
-    """Rows are written while others are still read, so nothing written may share memory with anything else."""
-    written = [item for item in outputs.items() if item[1] is not None]
-    read = [item for item in inputs.items() if item[1] is not None]
-    pairs = itertools.chain(itertools.combinations(written, 2), itertools.product(written, read))
-    for (first_name, first), (second_name, second) in pairs:
-        if np.may_share_memory(first, second) and np.shares_memory(first, second):
-            raise ValueError(f"{first_name} and {second_name} must not share memory")
+            check_array(name, array, *wanted[name], written=True)
 
 
 def _pointer(array: np.ndarray | None) -> tuple[int, int]:
     """(address, bytes between rows); (0, 0) for an absent array."""
     return (0, 0) if array is None else (array.ctypes.data, array.strides[0])
-
-
-def _describe(value) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype.name} {value.shape}"
-    return type(value).__name__
