@@ -19,6 +19,8 @@ from .frame import Frame
 from .planes import frame_to_rgb
 
 THREADS = 2  # of the decoder; slice threads add no delay and end cleanly when a run stops early
+LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""Titles that are not UTF-8 must not stop a video; PyAV from 19 on always takes them."""
 INDEXED_FORMATS = ("mov", "matroska", "avi")
 """Containers whose header states the true duration, so that a missing end can be noticed."""
 ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
@@ -184,7 +186,7 @@ def open_container(path: Path):
     if path.is_file() and path.stat().st_size == 0:
         raise InputError(f"cannot read {path}: the file is empty")
     try:
-        return av.open(f"file:{path.absolute()}", metadata_errors="replace")
+        return av.open(f"file:{path.absolute()}", **LENIENT)
     except av.FFmpegError as error:
         reason = "it is not a video or is incomplete" if isinstance(error, av.InvalidDataError) else error.strerror
         raise InputError(f"cannot read {path}: {reason}") from error

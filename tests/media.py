@@ -78,6 +78,8 @@ def write_video(
         if rotation:
             stream.set_display_rotation(rotation)
         sounds = [(container.add_stream(name, rate=48000), seconds, start) for name, seconds, start in audio]
+        for sound, _, _ in sounds:
+            sound.metadata.update(language="deu", title="Sound")
         packets = []
         for index, picture in enumerate(pictures):
             frame = yuv_frame(picture, pix_fmt, matrix, full)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import av
 import pytest
 from media import audio_packets, numbered_picture, video_facts, video_times, write_video
 
 from shm_stream.sink import open_sink
 from shm_stream.source import open_source
+from shm_stream.source_video import LENIENT
 
 TICK = Fraction(1, 500)  # mkv counts milliseconds
 
@@ -93,6 +95,15 @@ def test_cut_audio_matches_the_cut_picture(tmp_path, suffix, cut):
     assert [data for _, data in audio_packets(target)] == wanted
     if begin:
         assert 0 <= offset(target) <= Fraction(1024, 48000) + TICK
+
+
+def test_language_and_title_are_kept_even_if_not_utf8(tmp_path):
+    path = clip(tmp_path / "in.mkv", [("aac", 2.0, 0.0)])
+    path.write_bytes(path.read_bytes().replace(b"Sound", b"S\xe9und"))
+    convert(path, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv"), **LENIENT) as container:
+        metadata = container.streams.audio[0].metadata
+    assert metadata["language"] in ("deu", "ger") and metadata["title"].startswith("S")
 
 
 def test_audio_that_does_not_fit_is_announced(tmp_path):

@@ -44,7 +44,7 @@ def test_untagged_video_is_taken_by_its_height(tmp_path, height, matrix):
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p", "yuv444p", "nv12", "yuvj420p", "yuv420p10le", "gbrp"])
-@pytest.mark.parametrize("size", [(64, 48), (63, 47)])
+@pytest.mark.parametrize("size", [(64, 48), (63, 47), (2, 2)])
 def test_every_format_converts_at_every_size(pix_fmt, size):
     """Against libswscale's own conversion from the same RGB."""
     picture = np.full((size[1], size[0], 3), (180, 70, 40), np.uint8)
@@ -57,7 +57,7 @@ def test_every_format_converts_at_every_size(pix_fmt, size):
     assert np.abs(pixels.astype(int) - picture).max() <= 2
 
 
-@pytest.mark.parametrize("height", [1, 2, 47, 120, 121, 239, 240, 241, 362])
+@pytest.mark.parametrize("height", [47, 120, 121, 239, 240, 241, 362])
 def test_smooth_pictures_survive_4_2_0_at_every_size(height):
     rows, columns = np.mgrid[0:height, 0:63]
     picture = np.dstack([100 + columns, 60 + rows * 100 // height, 200 - columns]).astype(np.uint8)
