@@ -1,6 +1,7 @@
-"""Call these through `shm_stream.fuse` and `shm_stream.torch_ops`, which check their arguments; here nothing is checked.
+"""Call these through `shm_stream.fuse` and `shm_stream.torch_ops`, which check their arguments; here nothing is.
 
-Addresses are integers, an Array is (address, bytes between rows) with address 0 for "absent", a Size is (height, width).
+Addresses are integers, an Array is (address, bytes between rows) with address 0 for "absent", a Size is
+(height, width).
 """
 
 Size = tuple[int, int]
