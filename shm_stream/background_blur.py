@@ -11,8 +11,8 @@ import numpy as np
 
 WORKING_SIGMA = 2.0
 """The picture is reduced until the wanted blur has this standard deviation, in pixels; smooth when enlarged."""
-FAINT = 1e-3
-"""Weight of a fill level against the finer one before: it only counts where that one saw next to nothing."""
+FAINT = 0.02
+"""Weight of a fill level against the finer one before: it takes over softly where that one saw next to nothing."""
 FLOOR = 1e-30
 """Weight of every pixel, so that a picture without any background is blurred as it is."""
 

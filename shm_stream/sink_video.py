@@ -64,7 +64,8 @@ class VideoSink:
             if self._container is None:
                 raise ShmStreamError(f"nothing to write to {self.path}: the input gave no frames")
             self._container.mux(self._stream.encode(None))
-            self._mux_audio(self._end_seconds if self._cut_end else float("inf"))
+            stopped = self._cut_end or not self._source.exhausted  # on purpose, or by Ctrl-C
+            self._mux_audio(self._end_seconds if stopped else float("inf"))
             self._close()
             partial.commit(self._partial, self.path)
         self._state = "finished"

@@ -26,8 +26,9 @@ def open_source(
     and closed in the thread that iterates. A source has: `kind` ("video", "image", "folder"), `path`, `width`,
     `height` (upright; of the first image in a folder), `rate` (Fraction), `frame_count` (estimate or None),
     `colour` (ColourTags), `sample_aspect_ratio` (Fraction), `files` (the paths it reads), `limited` (an end was
-    asked for), `origin_seconds` (where in the file the first frame lay; known once it was delivered) and, after
-    iteration, `warning` (None or one line saying what could not be decoded). Raises InputError.
+    asked for), `exhausted` (the last iteration went to its end), `origin_seconds` (where in the file the first
+    frame lay; known once it was delivered) and, after iteration, `warning` (None or one line saying what could
+    not be decoded). Raises InputError.
     """
     path = Path(path)
     _check_limits(start_seconds, duration_seconds, max_frames)

@@ -33,6 +33,7 @@ class ImageSource:
         self.kind = "folder" if path.is_dir() else "image"
         self.files = list_images(path)[:max_frames] if self.kind == "folder" else [path]
         self.limited = max_frames is not None
+        self.exhausted = False
         self.rate = FOLDER_RATE
         self.sample_aspect_ratio = Fraction(1)
         self.origin_seconds = Fraction(0)
@@ -52,7 +53,7 @@ class ImageSource:
         raise problem
 
     def __iter__(self) -> Iterator[Frame]:
-        unreadable, index = [], 0
+        unreadable, index, self.exhausted = [], 0, False
         for position, path in enumerate(self.files):
             try:
                 pixels = self._pixels(position, path)
@@ -61,6 +62,7 @@ class ImageSource:
                 continue
             yield Frame(pixels, index, index, 1 / self.rate, 1, stem=path.stem)
             index += 1
+        self.exhausted = True
         if unreadable:
             shown = ", ".join(unreadable[:5]) + (", ..." if len(unreadable) > 5 else "")
             self.warning = f"{len(unreadable)} of {len(self.files)} images could not be read and were left out: {shown}"

@@ -43,6 +43,7 @@ class VideoSource:
         self.limited = duration_seconds is not None or max_frames is not None
         self.origin_seconds: Fraction | None = None
         self.warning: str | None = None
+        self.exhausted = False
         self._reformatter = VideoReformatter()
         with open_container(path) as container:
             self._read_header(container, video_stream(container, path))
@@ -79,7 +80,7 @@ class VideoSource:
         return min((limit for limit in limits if limit is not None), default=None)
 
     def __iter__(self) -> Iterator[Frame]:
-        self.warning, progress, count = None, _Progress(), 0
+        self.warning, self.exhausted, progress, count = None, False, _Progress(), 0
         with closing(self._decoded(progress)) as pictures:
             for index, (picture, pts, duration) in enumerate(self._wanted(pictures, progress)):
                 if index == 0:
@@ -88,7 +89,7 @@ class VideoSource:
                 yield Frame(self._pixels(picture), index, pts - origin, self._time_base, duration)
         if count == 0 and self.start_seconds:
             raise InputError(f"{self.path} has no frame at or after {self.start_seconds:g} s; use a smaller -ss")
-        self.warning = self._warning(progress, count)
+        self.warning, self.exhausted = self._warning(progress, count), True
 
     def _wanted(self, pictures, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int, int]]:
         """(picture, pts, duration) between start and end. A frame lasts until the next one, cut off or not."""

@@ -106,6 +106,19 @@ def test_language_and_title_are_kept_even_if_not_utf8(tmp_path):
     assert metadata["language"] in ("deu", "ger") and metadata["title"].startswith("S")
 
 
+def test_audio_ends_with_a_picture_that_was_stopped(tmp_path):
+    path = clip(tmp_path / "in.mkv", [("aac", 2.0, 0.0)])
+    source = open_source(path)
+    sink = open_sink(tmp_path / "out.mkv", source, kind="composite", audio_from=path)
+    frames = iter(source)
+    for _ in range(10):
+        frame = next(frames)
+        sink.write(frame, frame.pixels)
+    frames.close()
+    sink.finish()
+    assert max(time for time, _ in audio_packets(tmp_path / "out.mkv")) < Fraction(11, 25)
+
+
 def test_audio_that_does_not_fit_is_announced(tmp_path):
     path = clip(tmp_path / "in.mp4", [("aac", 2.0, 0.0)])
     source = open_source(path, max_frames=3)
