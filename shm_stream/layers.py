@@ -4,8 +4,17 @@ import torch
 from torch import Tensor, nn
 
 
-def conv_bn(channels_in: int, channels_out: int, kernel: int = 3, *, stride: int = 1, padding: int | None = None,
-            dilation: int = 1, groups: int = 1, activation: bool = True) -> nn.Sequential:
+def conv_bn(
+    channels_in: int,
+    channels_out: int,
+    kernel: int = 3,
+    *,
+    stride: int = 1,
+    padding: int | None = None,
+    dilation: int = 1,
+    groups: int = 1,
+    activation: bool = True,
+) -> nn.Sequential:
     """Convolution, batch norm and ReLU. `padding=None` keeps the size (at stride 1)."""
     if padding is None:
         padding = dilation * (kernel - 1) // 2

@@ -23,8 +23,9 @@ class Bottleneck(nn.Module):
             *conv_bn(width, channels_out, 1, activation=False),
         )
         same = stride == 1 and channels_in == channels_out
-        self.shortcut = nn.Identity() if same else conv_bn(channels_in, channels_out, 1, stride=stride, padding=0,
-                                                           activation=False)
+        self.shortcut = (
+            nn.Identity() if same else conv_bn(channels_in, channels_out, 1, stride=stride, padding=0, activation=False)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.body(x) + self.shortcut(x))
@@ -58,7 +59,9 @@ class PyramidPooling(nn.Module):
     def __init__(self, channels: int, bins: tuple[int, ...] = (1, 2, 3, 6)):
         super().__init__()
         reduced = channels // len(bins)
-        self.branches = nn.ModuleList(nn.Sequential(nn.AdaptiveAvgPool2d(b), conv_bn(channels, reduced, 1)) for b in bins)
+        self.branches = nn.ModuleList(
+            nn.Sequential(nn.AdaptiveAvgPool2d(b), conv_bn(channels, reduced, 1)) for b in bins
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         size = x.shape[2:]

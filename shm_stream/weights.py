@@ -22,8 +22,10 @@ def folder() -> Path:
     for place in places:
         if (place / "manifest.json").is_file():
             return place
-    raise WeightsError(f"no weights: {' and '.join(str(p) for p in places)} hold no manifest.json; reinstall shm-stream"
-                       f" or set {FOLDER_VARIABLE} to a folder of weights")
+    raise WeightsError(
+        f"no weights: {' and '.join(str(p) for p in places)} hold no manifest.json; reinstall shm-stream"
+        f" or set {FOLDER_VARIABLE} to a folder of weights"
+    )
 
 
 def manifest() -> dict:
@@ -42,15 +44,19 @@ def find(name: str, preset: str) -> Path:
     """
     entries = manifest()
     if preset not in entries:
-        raise WeightsError(f"no weights for preset '{preset}' are installed (there are: {', '.join(entries)}); "
-                           "train them as training/README.md describes")
+        raise WeightsError(
+            f"no weights for preset '{preset}' are installed (there are: {', '.join(entries)}); "
+            "train them as training/README.md describes"
+        )
     path = folder() / name
     facts = entries[preset]["files"].get(name)
     if facts is None or not path.is_file():
         raise WeightsError(f"weight file {path} is missing; reinstall shm-stream")
     stat = path.stat()
     if stat.st_size != facts["bytes"]:
-        raise WeightsError(f"weight file {path} has {stat.st_size} bytes instead of {facts['bytes']}; reinstall shm-stream")
+        raise WeightsError(
+            f"weight file {path} has {stat.st_size} bytes instead of {facts['bytes']}; reinstall shm-stream"
+        )
     if _sha256(path, stat.st_mtime_ns) != facts["sha256"]:
         raise WeightsError(f"weight file {path} is corrupted (its sha256 is not the manifest's); reinstall shm-stream")
     return path

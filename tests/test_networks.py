@@ -8,10 +8,9 @@ from torch import nn  # noqa: E402
 from shm_stream.efficientnet_lite import FEATURE_CHANNELS, EfficientNetLite0  # noqa: E402
 from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.matting_network import fuse, upsample_trimap  # noqa: E402
-from shm_stream.mnet import BLOCK, HALO, LiveMNet  # noqa: E402
+from shm_stream.mnet import BLOCK, HALO  # noqa: E402
 from shm_stream.mnet_paper import PaperMNet  # noqa: E402
 from shm_stream.preset import PRESETS, get_preset  # noqa: E402
-from shm_stream.tnet import LiveTNet  # noqa: E402
 from shm_stream.tnet_paper import PaperTNet, ResNet50  # noqa: E402
 from shm_stream.trimap import Trimap  # noqa: E402
 
@@ -60,7 +59,10 @@ class TestPaperTNet:
 class TestPaperMNet:
     def test_counts_layers(self):
         network = PaperMNet()
-        encoder, decoder = layers(network.encoder, nn.Conv2d), layers(network.decoder, nn.Conv2d) + layers(network.write, nn.Conv2d)
+        encoder, decoder = (
+            layers(network.encoder, nn.Conv2d),
+            layers(network.decoder, nn.Conv2d) + layers(network.write, nn.Conv2d),
+        )
         assert len(encoder) == 13 and len(decoder) == 6
         assert len(layers(network, nn.BatchNorm2d)) == 19, "batch norm after every convolution"
         assert encoder[0].in_channels == 6
@@ -93,7 +95,9 @@ class TestPaperMNet:
         assert alpha.shape == (1, 1, *size) and 0 <= alpha.min() and alpha.max() <= 1
         names = [name for name, _ in calls]
         assert names == ["pool"] * 4 + ["unpool"] * 4
-        assert [i for _, i in calls[4:]] == [i for _, i in calls[3::-1]], "each unpooling uses its own pooling's indices"
+        assert [i for _, i in calls[4:]] == [i for _, i in calls[3::-1]], (
+            "each unpooling uses its own pooling's indices"
+        )
 
 
 class TestLiveTNet:
@@ -168,8 +172,9 @@ class TestLiveMNet:
 
 
 class TestAssembly:
-    @pytest.mark.parametrize(("name", "size"), [(name, size) for name in PRESETS for size in ((37, 53), (64, 32))]
-                             + [("live", (1, 1))])
+    @pytest.mark.parametrize(
+        ("name", "size"), [(name, size) for name in PRESETS for size in ((37, 53), (64, 32))] + [("live", (1, 1))]
+    )
     def test_alpha_has_frame_size(self, name, size):
         network = get_preset(name).build().eval()
         with torch.no_grad():

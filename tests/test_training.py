@@ -67,8 +67,16 @@ def run(monkeypatch, capsys, data):
 
 def tnet_options(data, folder, steps: int) -> dict:
     save_file(LiveTNet().state_dict(), folder / "start.safetensors")
-    return dict(data=data, out=folder / "tnet.pt", init=folder / "start.safetensors", size=64, batch=2, steps=steps,
-                workers=0, log_every=1)
+    return dict(
+        data=data,
+        out=folder / "tnet.pt",
+        init=folder / "start.safetensors",
+        size=64,
+        batch=2,
+        steps=steps,
+        workers=0,
+        log_every=1,
+    )
 
 
 def mnet_options(data, folder, steps: int) -> dict:
@@ -107,7 +115,11 @@ def test_prior_is_empty_half_the_time_and_close_otherwise():
 
 def test_prediction_loss_by_hand():
     """γ = 0.5: half of the alpha error plus half of the composite error, over the whole picture."""
-    sample = {"alpha": torch.tensor([[[[1.0, 0.0]]]]), "foreground": torch.ones(1, 3, 1, 2), "background": torch.zeros(1, 3, 1, 2)}
+    sample = {
+        "alpha": torch.tensor([[[[1.0, 0.0]]]]),
+        "foreground": torch.ones(1, 3, 1, 2),
+        "background": torch.zeros(1, 3, 1, 2),
+    }
     sample["background"][..., 1] = 0.5
     terms = losses.prediction_loss(torch.tensor([[[[0.8, 0.4]]]]), sample)
     assert terms["alpha"].item() == pytest.approx(0.3)
@@ -116,8 +128,14 @@ def test_prediction_loss_by_hand():
 
 
 def test_joint_loss_adds_a_hundredth_of_the_trimap_term():
-    sample = {"alpha": torch.zeros(1, 1, 2, 2), "foreground": torch.ones(1, 3, 2, 2), "background": torch.zeros(1, 3, 2, 2)}
-    terms = losses.joint_loss(torch.zeros(1, 1, 2, 2), torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.long), sample)
+    sample = {
+        "alpha": torch.zeros(1, 1, 2, 2),
+        "foreground": torch.ones(1, 3, 2, 2),
+        "background": torch.zeros(1, 3, 2, 2),
+    }
+    terms = losses.joint_loss(
+        torch.zeros(1, 1, 2, 2), torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.long), sample
+    )
     assert terms["trimap"].item() == pytest.approx(np.log(3))
     assert terms["total"].item() == pytest.approx(0.01 * np.log(3))
 
@@ -152,8 +170,19 @@ def test_joint_run_and_export_give_what_the_runners_load(run, data, tmp_path, mo
     run(train_tnet, **tnet_options(data, tmp_path, 1))
     run(train_mnet, **mnet_options(data, tmp_path, 1))
     outs = dict(out_tnet=tmp_path / "jt.pt", out_mnet=tmp_path / "jm.pt")
-    printed = run(train_joint, data=data, tnet=tmp_path / "tnet.pt", mnet=tmp_path / "mnet.pt", size=192, patch=64, batch=2,
-                  steps=1, workers=0, log_every=1, **outs)
+    printed = run(
+        train_joint,
+        data=data,
+        tnet=tmp_path / "tnet.pt",
+        mnet=tmp_path / "mnet.pt",
+        size=192,
+        patch=64,
+        batch=2,
+        steps=1,
+        workers=0,
+        log_every=1,
+        **outs,
+    )
     assert all(name in printed for name in ("alpha", "composite", "trimap", "total"))
     facts = tmp_path / "facts.json"
     facts.write_text(json.dumps({"licence": "x"}))

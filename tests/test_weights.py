@@ -14,7 +14,9 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
     (tmp_path / "a.onnx").write_bytes(b"0123456789")
     digest = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"  # sha256 of those ten bytes
-    (tmp_path / "manifest.json").write_text(json.dumps({"live": {"files": {"a.onnx": {"bytes": 10, "sha256": digest}}}}))
+    (tmp_path / "manifest.json").write_text(
+        json.dumps({"live": {"files": {"a.onnx": {"bytes": 10, "sha256": digest}}}})
+    )
     return tmp_path
 
 

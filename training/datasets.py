@@ -122,8 +122,9 @@ class JointSamples(Samples):
     of side `patch` that M-Net draws, placed so that an edge runs through it.
     """
 
-    def __init__(self, data: Path, size: int, patch: int, ratio: int, seed: int = 0, start: int = 0,
-                 cache: Path | None = None):
+    def __init__(
+        self, data: Path, size: int, patch: int, ratio: int, seed: int = 0, start: int = 0, cache: Path | None = None
+    ):
         super().__init__(size, seed, start)
         self.patch, self.ratio = patch, ratio
         self.people = People(data, {"portraits_soft": 0.6, "portraits": 0.4}, "train", 800, cache)

@@ -35,7 +35,7 @@ class Options:
 
 
 def mean_iou(alpha: np.ndarray, mask: np.ndarray) -> float:
-    """alpha [H, W] 0..1 and mask [H, W] bool → mean of the IoU of person and of background. An absent class counts 1."""
+    """alpha [H, W] 0..1 and mask [H, W] bool → mean of the IoU of person and of background. Absent classes count 1."""
     said = alpha >= 0.5
     scores = []
     for a, b in ((said, mask), (~said, ~mask)):

@@ -53,8 +53,16 @@ def export_onnx(network: SHM, folder: Path, name: str, halo: int) -> list[Path]:
         with warnings.catch_warnings():
             # the tracing exporter announces its successor and the constants it leaves unfolded
             warnings.simplefilter("ignore")
-            torch.onnx.export(module, (example,), str(path), input_names=[source], output_names=[target],
-                              dynamic_axes={source: axes, target: dict(axes)}, opset_version=17, dynamo=False)
+            torch.onnx.export(
+                module,
+                (example,),
+                str(path),
+                input_names=[source],
+                output_names=[target],
+                dynamic_axes={source: axes, target: dict(axes)},
+                opset_version=17,
+                dynamo=False,
+            )
         paths.append(path)
     return paths
 

@@ -6,8 +6,17 @@ import cv2
 import numpy as np
 
 
-def affine(size: tuple[int, int], out: int, *, scale: float, centre: tuple[float, float], angle: float = 0.0,
-           stretch: float = 1.0, flip: bool = False, anchor: tuple[float, float] | None = None) -> np.ndarray:
+def affine(
+    size: tuple[int, int],
+    out: int,
+    *,
+    scale: float,
+    centre: tuple[float, float],
+    angle: float = 0.0,
+    stretch: float = 1.0,
+    flip: bool = False,
+    anchor: tuple[float, float] | None = None,
+) -> np.ndarray:
     """[2, 3] matrix from a picture of `size` (H, W) to an `out` x `out` crop.
 
     The source point `centre` (x, y) lands on `anchor` (the crop's middle when None); `scale` is output pixels per
@@ -17,7 +26,9 @@ def affine(size: tuple[int, int], out: int, *, scale: float, centre: tuple[float
     radians = np.deg2rad(angle)
     x_scale = scale * stretch**0.5 * (-1 if flip else 1)
     y_scale = scale / stretch**0.5
-    linear = np.array([[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]]) @ np.diag((x_scale, y_scale))
+    linear = np.array([[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]]) @ np.diag(
+        (x_scale, y_scale)
+    )
     shift = np.asarray(anchor) - linear @ np.asarray(centre)
     return np.column_stack((linear, shift)).astype(np.float64)
 
@@ -41,8 +52,15 @@ def random_crop(size: tuple[int, int], out: int, rng: np.random.Generator, *, zo
     view = min(height, width) / factor
     centre = (_position(rng, width, view), _position(rng, height, view))
     angle = rng.normal(0, 7) if rng.random() < 0.4 else 0.0
-    return affine(size, out, scale=out / view, centre=centre, angle=angle, stretch=np.exp(rng.normal(0, 0.1)),
-                  flip=rng.random() < 0.5)
+    return affine(
+        size,
+        out,
+        scale=out / view,
+        centre=centre,
+        angle=angle,
+        stretch=np.exp(rng.normal(0, 0.1)),
+        flip=rng.random() < 0.5,
+    )
 
 
 def _position(rng: np.random.Generator, length: float, view: float) -> float:

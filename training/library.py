@@ -52,7 +52,9 @@ def _cached(example: Example, side: int, cache: Path) -> Person:
     path = cache / f"{key[:24]}.npz"
     if path.exists():
         with np.load(path) as stored:
-            return Person(stored["image"], stored["alpha"], stored["foreground"], bool(stored["soft"]), example.set_name)
+            return Person(
+                stored["image"], stored["alpha"], stored["foreground"], bool(stored["soft"]), example.set_name
+            )
     person = load_person(example, side)
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")

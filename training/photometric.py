@@ -58,7 +58,13 @@ def motion_kernel(rng: np.random.Generator, most: int = 9) -> np.ndarray:
 
 def camera(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random chain of the above, as a webcam or phone would apply it to the whole frame."""
-    chain = ((relight, 0.7), (saturate, 0.3), (lambda p, r: blur(p, r, 1.4), 0.15), (sensor_noise, 0.3), (compress, 0.4))
+    chain = (
+        (relight, 0.7),
+        (saturate, 0.3),
+        (lambda p, r: blur(p, r, 1.4), 0.15),
+        (sensor_noise, 0.3),
+        (compress, 0.4),
+    )
     for step, probability in chain:
         if rng.random() < probability:
             picture = step(picture, rng)

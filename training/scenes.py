@@ -38,7 +38,9 @@ def empty(background: np.ndarray, size: int, rng: np.random.Generator) -> Scene:
     return Scene(picture, np.zeros((size, size), np.uint8), picture, picture, True)
 
 
-def composite(people: list[Person], background: np.ndarray, size: int, rng: np.random.Generator, fill=(0.45, 1.5)) -> Scene:
+def composite(
+    people: list[Person], background: np.ndarray, size: int, rng: np.random.Generator, fill=(0.45, 1.5)
+) -> Scene:
     """People pasted one over the other on a background; alpha is exact by construction.
 
     `fill` is the range of a person's height in units of the frame.
@@ -82,8 +84,16 @@ def _place(person: Person, size: int, rng: np.random.Generator, fill) -> tuple[n
         foot = max(foot, size * rng.uniform(0.97, 1.0) + scale * (bottom - top) - size * rng.uniform(0.9, 1.1))
     anchor = (size * np.clip(rng.normal(0.5, 0.2), 0, 1), foot)
     angle = rng.normal(0, 4) if not cut and rng.random() < 0.3 else 0.0
-    matrix = affine((height, width), size, scale=scale, centre=((left + right) / 2, bottom), angle=angle,
-                    stretch=np.exp(rng.normal(0, 0.05)), flip=rng.random() < 0.5, anchor=anchor)
+    matrix = affine(
+        (height, width),
+        size,
+        scale=scale,
+        centre=((left + right) / 2, bottom),
+        angle=angle,
+        stretch=np.exp(rng.normal(0, 0.05)),
+        flip=rng.random() < 0.5,
+        anchor=anchor,
+    )
     cover = warp(person.alpha, matrix, size, border=cv2.BORDER_CONSTANT)
     return warp(person.foreground, matrix, size, border=cv2.BORDER_REPLICATE), cover
 
@@ -98,8 +108,15 @@ def edge_patch(person: Person, background: np.ndarray, size: int, rng: np.random
     pick = int(rng.integers(len(rows))) if len(rows) else 0
     centre = (columns[pick], rows[pick]) if len(rows) else (width / 2, height / 2)
     anchor = tuple(rng.uniform(0.2, 0.8, 2) * size)
-    matrix = affine((height, width), size, scale=np.exp(rng.uniform(*np.log(zoom))), centre=centre, anchor=anchor,
-                    angle=rng.normal(0, 10), flip=rng.random() < 0.5)
+    matrix = affine(
+        (height, width),
+        size,
+        scale=np.exp(rng.uniform(*np.log(zoom))),
+        centre=centre,
+        anchor=anchor,
+        angle=rng.normal(0, 10),
+        flip=rng.random() < 0.5,
+    )
     colours = warp(person.foreground, matrix, size, border=cv2.BORDER_REFLECT_101)
     alpha = warp(person.alpha, matrix, size, border=cv2.BORDER_REFLECT_101)
     backdrop = _backdrop(background, size, rng)
@@ -110,7 +127,9 @@ def edge_patch(person: Person, background: np.ndarray, size: int, rng: np.random
         # premultiplied, so that motion blur mixes light as a shutter does
         light = cv2.filter2D(colours * (alpha[..., None] / np.float32(255)), -1, kernel)
         alpha = cv2.filter2D(alpha, -1, kernel)
-        colours = np.clip(light / np.maximum(alpha[..., None] / np.float32(255), 1 / 255) + 0.5, 0, 255).astype(np.uint8)
+        colours = np.clip(light / np.maximum(alpha[..., None] / np.float32(255), 1 / 255) + 0.5, 0, 255).astype(
+            np.uint8
+        )
     a = (alpha / np.float32(255))[..., None]
     image = np.clip(a * colours + (1 - a) * backdrop + 0.5, 0, 255).astype(np.uint8)
     return Scene(image, alpha, backdrop, colours, True)

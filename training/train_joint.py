@@ -79,7 +79,10 @@ def main() -> None:
     network = SHM(LiveTNet(), LiveMNet()).to(memory_format=torch.channels_last)
     network.tnet.load_state_dict(checkpoint.load(o.tnet)["average"])
     network.mnet.load_state_dict(checkpoint.load(o.mnet)["average"])
-    groups = [{"params": network.tnet.parameters(), "lr": o.tnet_rate}, {"params": network.mnet.parameters(), "lr": o.mnet_rate}]
+    groups = [
+        {"params": network.tnet.parameters(), "lr": o.tnet_rate},
+        {"params": network.mnet.parameters(), "lr": o.mnet_rate},
+    ]
     optimiser = torch.optim.Adam(groups)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warm_cosine(step, o.steps))
     average_t, average_m = (checkpoint.Average(n, o.average) for n in (network.tnet, network.mnet))
@@ -113,13 +116,23 @@ def main() -> None:
             totals[name] += value.item() / o.log_every
         if step % o.log_every == 0:
             speed = o.log_every * o.batch / (time.monotonic() - began)
-            print(f"step {step} " + " ".join(f"{k} {v:.5f}" for k, v in totals.items()) + f" {speed:.1f} images/s", flush=True)
+            print(
+                f"step {step} " + " ".join(f"{k} {v:.5f}" for k, v in totals.items()) + f" {speed:.1f} images/s",
+                flush=True,
+            )
             totals.clear()
             began = time.monotonic()
         if step == o.steps or time.monotonic() - saved_at > 60 * o.save_minutes:
             checkpoint.save(o.out_tnet, average=average_t.state)
-            checkpoint.save(o.out_mnet, average=average_m.state, network=network.state_dict(), step=step,
-                            optimiser=optimiser.state_dict(), schedule=schedule.state_dict(), options=vars(o))
+            checkpoint.save(
+                o.out_mnet,
+                average=average_m.state,
+                network=network.state_dict(),
+                step=step,
+                optimiser=optimiser.state_dict(),
+                schedule=schedule.state_dict(),
+                options=vars(o),
+            )
             saved_at = time.monotonic()
 
 

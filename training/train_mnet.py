@@ -93,12 +93,22 @@ def main() -> None:
             totals[name] += value.item() / o.log_every
         if step % o.log_every == 0:
             speed = o.log_every * o.batch / (time.monotonic() - began)
-            print(f"step {step} " + " ".join(f"{k} {v:.5f}" for k, v in totals.items()) + f" {speed:.1f} images/s", flush=True)
+            print(
+                f"step {step} " + " ".join(f"{k} {v:.5f}" for k, v in totals.items()) + f" {speed:.1f} images/s",
+                flush=True,
+            )
             totals.clear()
             began = time.monotonic()
         if step == o.steps or time.monotonic() - saved_at > 60 * o.save_minutes:
-            checkpoint.save(o.out, network=network.state_dict(), optimiser=optimiser.state_dict(),
-                            schedule=schedule.state_dict(), average=average.state, step=step, options=vars(o))
+            checkpoint.save(
+                o.out,
+                network=network.state_dict(),
+                optimiser=optimiser.state_dict(),
+                schedule=schedule.state_dict(),
+                average=average.state,
+                step=step,
+                options=vars(o),
+            )
             saved_at = time.monotonic()
 
 

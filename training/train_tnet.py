@@ -79,8 +79,9 @@ def main() -> None:
     encoder = list(network.encoder.parameters())
     known = {id(p) for p in encoder}
     rest = [p for p in network.parameters() if id(p) not in known]
-    optimiser = torch.optim.AdamW([{"params": encoder, "lr": o.encoder_rate}, {"params": rest, "lr": o.rate}],
-                                  weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(
+        [{"params": encoder, "lr": o.encoder_rate}, {"params": rest, "lr": o.rate}], weight_decay=1e-3
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warm_cosine(step, o.steps))
     average = checkpoint.Average(network, o.average)
 
@@ -111,11 +112,21 @@ def main() -> None:
         total, counted = total + loss.item(), counted + 1
         if step % o.log_every == 0:
             speed = counted * o.batch / (time.monotonic() - began)
-            print(f"step {step} L_t {total / counted:.4f} lr {schedule.get_last_lr()[1]:.2e} {speed:.1f} images/s", flush=True)
+            print(
+                f"step {step} L_t {total / counted:.4f} lr {schedule.get_last_lr()[1]:.2e} {speed:.1f} images/s",
+                flush=True,
+            )
             total, counted, began = 0.0, 0, time.monotonic()
         if step == o.steps or time.monotonic() - saved_at > 60 * o.save_minutes:
-            checkpoint.save(o.out, network=network.state_dict(), optimiser=optimiser.state_dict(),
-                            schedule=schedule.state_dict(), average=average.state, step=step, options=vars(o))
+            checkpoint.save(
+                o.out,
+                network=network.state_dict(),
+                optimiser=optimiser.state_dict(),
+                schedule=schedule.state_dict(),
+                average=average.state,
+                step=step,
+                options=vars(o),
+            )
             saved_at = time.monotonic()
 
 
