@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     except ShmStreamError as error:
         return _fail(argv, str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _fail(argv, "interrupted; nothing was written", INTERRUPTED)
+        return _fail(argv, "interrupted; no unfinished file was kept", INTERRUPTED)
     except Exception as error:
         return _fail(argv, f"internal error, please report it: {type(error).__name__}: {error}", 1)
     finally:

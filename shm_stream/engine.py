@@ -35,6 +35,8 @@ class Work:
     """From `fuse`: composite and foreground [H, W, 3] uint8 RGB, alpha [H, W] uint8, transparent [H, W, 4] uint8."""
     borrowed: list[np.ndarray] = field(default_factory=list)
     """Arrays of the engine's pool that go back to it with `release`."""
+    on_device: object = None
+    """What `engine_cuda` keeps on the GPU."""
 
 
 class Engine:
@@ -78,14 +80,18 @@ class Engine:
     def mnet(self, work: Work) -> Work:
         """Full-size frame and trimap → alpha_raw. The edges are repeated for M-Net's halo and whole blocks."""
         height, width = work.frame.pixels.shape[:2]
-        halo, multiple = self.runner.halo, self.runner.multiple
-        padded = (height + -height % multiple + 2 * halo, width + -width % multiple + 2 * halo)
+        halo, padded = self.runner.halo, self.padded_size(height, width)
         if self._gathered is None or self._gathered.shape[1:] != padded:
             self._gathered = np.empty((6, *padded), np.float32)
         gather(work.frame.pixels, work.logits, -halo, -halo, *padded, out=self._gathered)
         alpha_raw = self.runner.mnet(self._gathered)
         work.alpha_raw = np.ascontiguousarray(alpha_raw[:height, :width])
         return work
+
+    def padded_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of M-Net's input for a frame: whole blocks, and the halo on every side."""
+        halo, multiple = self.runner.halo, self.runner.multiple
+        return height + -height % multiple + 2 * halo, width + -width % multiple + 2 * halo
 
     def fuse(self, work: Work) -> Work:
         """Logits and alpha_raw → the outputs asked for, in one pass over the pixels (and one for the foreground)."""

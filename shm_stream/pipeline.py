@@ -65,6 +65,7 @@ class _Pipeline:
         self._error: BaseException | None = None
         self._error_lock = threading.Lock()
         work = [(self._read, source), *((self._work, function) for _, function in stages), (self._write, sink)]
+        self._ended = [threading.Event() for _ in self._times]
         self._threads = [
             threading.Thread(target=self._guard, args=(index, loop, what), name=f"shm-{times.name}", daemon=True)
             for index, ((loop, what), times) in enumerate(zip(work, self._times, strict=True))
@@ -74,9 +75,9 @@ class _Pipeline:
         """Until every thread has ended. The calling thread only waits here, so Ctrl-C never hits a frame's work."""
         interrupted = False
         try:
+            for thread in self._threads:
+                thread.start()
             try:
-                for thread in self._threads:
-                    thread.start()
                 self._join()
             except KeyboardInterrupt:
                 interrupted = True
@@ -91,11 +92,14 @@ class _Pipeline:
         return PipelineReport(self._times[-1].items, interrupted, self._times)
 
     def _join(self) -> None:
-        """The sink ends last, so a source still running then is stuck in a read: it gets a moment, no more."""
-        source, *others = self._threads
-        for thread in reversed(others):
-            thread.join()
-        source.join(SOURCE_PATIENCE_SECONDS)
+        """The sink ends last, so a source still running then is stuck in a read: it gets a moment, no more.
+
+        Events are waited for, because a `Thread.join` that Ctrl-C breaks takes the thread for ended (CPython 3.10 on).
+        """
+        for thread, ended in reversed(list(zip(self._threads, self._ended, strict=True))):
+            started = thread.ident is not None
+            if started and ended.wait(SOURCE_PATIENCE_SECONDS if thread is self._threads[0] else None):
+                thread.join()
 
     def _guard(self, index: int, loop: Callable, what) -> None:
         """Every thread's body: the first error is kept and stops all the others."""
@@ -107,6 +111,8 @@ class _Pipeline:
             with self._error_lock:
                 self._error = self._error or error
             self._kill()
+        finally:
+            self._ended[index].set()
 
     def _kill(self) -> None:
         for channel in self._channels:

@@ -1,0 +1,81 @@
+"""A runner without networks, and clips whose frames carry their number."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+BLOCK = 16
+BITS = 8
+
+
+class StandInRunner:
+    """Says the same about every pixel: foreground (the default) or, with `unknown`, M-Net's `alpha_raw`."""
+
+    name = "stand-in"
+    device = "cpu"
+    halo = 8
+    multiple = 4
+
+    def __init__(self, *, unknown: bool = False, alpha_raw: float = 1.0):
+        self.unknown = unknown
+        self.alpha_raw = alpha_raw
+        self.tnet_inputs: list[np.ndarray] = []
+        self.mnet_shapes: list[tuple[int, ...]] = []
+
+    def tnet(self, x: np.ndarray) -> np.ndarray:
+        self.tnet_inputs.append(x.copy())
+        logits = np.full((3, x.shape[2] // 4, x.shape[3] // 4), -50, np.float32)
+        logits[2 if self.unknown else 0] = 50
+        return logits
+
+    def mnet(self, x: np.ndarray) -> np.ndarray:
+        self.mnet_shapes.append(x.shape)
+        _, height, width = x.shape
+        return np.full((height - 2 * self.halo, width - 2 * self.halo), self.alpha_raw, np.float32)
+
+
+def numbered_frame(number: int, height: int = 48, width: int = BITS * BLOCK) -> np.ndarray:
+    """[height, width, 3] uint8: `number` in binary, as eight black or white columns of BLOCK pixels."""
+    bits = [255 * (number >> bit & 1) for bit in range(BITS)]
+    row = np.repeat(np.array(bits, np.uint8), BLOCK)
+    return np.broadcast_to(row[None, :, None], (height, width, 3)).copy()
+
+
+def frame_number(pixels: np.ndarray) -> int:
+    """What `numbered_frame` wrote, read back from [H, W, 3] uint8."""
+    middle = pixels[pixels.shape[0] // 2, BLOCK // 2 :: BLOCK, 0]
+    return sum(int(level > 127) << bit for bit, level in enumerate(middle))
+
+
+def write_clip(path: Path, pictures, rate: int = 25, codec: str = "libx264") -> Path:
+    """Encode [H, W, 3] uint8 pictures into a video file."""
+    with av.open(str(path), "w") as container:
+        stream = None
+        for index, picture in enumerate(pictures):
+            if stream is None:
+                stream = container.add_stream(codec, rate=rate, options={"crf": "10"})
+                stream.height, stream.width = picture.shape[:2]
+                stream.pix_fmt = "yuv420p"
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def numbered_clip(path: Path, count: int, **options) -> Path:
+    return write_clip(path, (numbered_frame(number) for number in range(count)), **options)
+
+
+def read_pictures(path: Path) -> list[np.ndarray]:
+    """Every picture of a video as [H, W, 3] uint8."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def read_numbers(path: Path) -> list[int]:
+    return [frame_number(picture) for picture in read_pictures(path)]

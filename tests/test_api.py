@@ -1,0 +1,95 @@
+"""The Python interface for arrays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from stand_ins import StandInRunner
+
+import shm_stream
+from shm_stream import InputError, Matting
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def noise(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def test_still_gives_alpha_of_the_same_size():
+    matting = Matting(runner=StandInRunner(unknown=True, alpha_raw=0.25))
+    for height, width in ((1, 1), (33, 47), (64, 64)):
+        alpha = matting.still(noise(height, width, 3))
+        assert alpha.shape == (height, width) and alpha.dtype == np.float32
+        assert np.allclose(alpha, 0.25, atol=1e-6)
+    assert (matting.device, matting.runner) == ("cpu", "stand-in")
+
+
+def test_still_is_stateless_and_video_is_not():
+    runner = StandInRunner()
+    matting = Matting(runner=runner, tnet_size=32)
+    image = noise(40, 40, 3)
+    matting.still(image)
+    matting.still(image)
+    video = matting.video()
+    first = video(image)
+    video(image)
+    video.reset()
+    video(image)
+    assert [bool(x[0, 3].any()) for x in runner.tnet_inputs] == [False, False, False, True, False]
+    assert first.min() == 1  # a result is the caller's own; later frames do not change it
+
+
+def test_two_videos_do_not_share_their_past():
+    runner = StandInRunner()
+    matting = Matting(runner=runner, tnet_size=32)
+    one, other = matting.video(), matting.video()
+    one(noise(40, 40, 3))
+    other(noise(40, 40, 3))
+    assert not any(x[0, 3].any() for x in runner.tnet_inputs)
+
+
+def test_views_are_welcome():
+    image = noise(40, 60, 3)
+    matting = Matting(runner=StandInRunner())
+    assert matting.still(image[::2, 5:, ::-1]).shape == (20, 55)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ([[1, 2, 3]], "got list"),
+        (np.zeros((4, 5)), r"got \[4, 5\] float64"),
+        (np.zeros((4, 5, 4), np.uint8), r"got \[4, 5, 4\] uint8; drop the alpha"),
+        (np.zeros((4, 5, 3), np.float32), r"got \[4, 5, 3\] float32; scale"),
+        (np.zeros((0, 5, 3), np.uint8), r"got \[0, 5, 3\]"),
+        (np.zeros((2, 4, 5, 3), np.uint8), r"got \[2, 4, 5, 3\]"),
+    ],
+)
+def test_wrong_arrays_are_named(image, message):
+    with pytest.raises(InputError, match=message) as caught:
+        Matting(runner=StandInRunner()).still(image)
+    assert "[H, W, 3] uint8 RGB" in str(caught.value) and isinstance(caught.value, ValueError)
+
+
+def test_wrong_options():
+    for options in ({"preset": "x"}, {"device": "x"}, {"runner": "x"}, {"tnet_size": 3}, {"device": "cuda:999"}):
+        with pytest.raises(InputError):
+            Matting(**options)
+
+
+def test_every_public_name_exists():
+    assert shm_stream.__version__ != "unknown"
+    for name in shm_stream.__all__:
+        assert getattr(shm_stream, name) is not None
+    assert set(shm_stream.__all__) <= set(dir(shm_stream))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = shm_stream.nothing
+
+
+def test_import_is_light():
+    code = "import sys, shm_stream; sys.exit(any(m in sys.modules for m in ('numpy', 'cv2', 'av', 'torch')))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

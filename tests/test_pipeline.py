@@ -1,0 +1,241 @@
+"""Order, failures, Ctrl-C: no item is lost, no thread stays, nothing hangs."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+import traceback
+
+import pytest
+
+from shm_stream import pipeline
+
+pytestmark = pytest.mark.timeout(20)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left():
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) - before == set()
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_raises():
+    """Also where the tests were started with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+class Boom(Exception):
+    pass
+
+
+def fail_at(number, then=lambda item: item):
+    def function(item):
+        if item == number:
+            raise Boom(f"at {number}")
+        return then(item)
+
+    return function
+
+
+def failing_source(count, at):
+    for number in range(count):
+        if number == at:
+            raise Boom(f"at {at}")
+        yield number
+
+
+def test_every_item_passes_every_stage_once_and_in_order():
+    generator = random.Random(1)
+
+    def slow(item):
+        time.sleep(generator.random() * 0.002)
+        return item
+
+    out = []
+    stages = [("a", slow), ("b", lambda item: slow(item) * 2), ("c", slow)]
+    report = pipeline.run(range(200), stages, out.append)
+    assert out == [2 * number for number in range(200)]
+    assert report.items == 200 and not report.interrupted
+    assert [(stage.name, stage.items) for stage in report.stages] == [(n, 200) for n in ("source", *"abc", "sink")]
+
+
+def test_no_items_and_no_stages():
+    out = []
+    assert pipeline.run([], [], out.append).items == 0
+    assert pipeline.run([1, 2], [], out.append).items == 2
+    assert out == [1, 2]
+
+
+@pytest.mark.parametrize("at", [0, 5, 49])
+@pytest.mark.parametrize("where", ["source", "first", "last", "sink", "finish"])
+def test_a_failure_anywhere_reaches_the_caller(where, at):
+    def finish():
+        if where == "finish":
+            raise Boom("at the end")
+
+    pass_on = lambda item: item  # noqa: E731
+    with pytest.raises(Boom) as caught:
+        pipeline.run(
+            failing_source(50, at if where == "source" else None),
+            [("first", fail_at(at) if where == "first" else pass_on),
+             ("last", fail_at(at) if where == "last" else pass_on)],
+            fail_at(at) if where == "sink" else pass_on,
+            finish=finish,
+            depth=1,
+        )  # fmt: skip
+    names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert names[-1] in ("failing_source", "function", "finish")
+
+
+def test_finish_runs_after_the_last_item_and_not_after_a_failure():
+    out = []
+    pipeline.run(range(3), [], out.append, finish=lambda: out.append("end"))
+    assert out == [0, 1, 2, "end"]
+    out.clear()
+    with pytest.raises(Boom):
+        pipeline.run(range(3), [("stage", fail_at(1))], out.append, finish=lambda: out.append("end"))
+    assert "end" not in out
+
+
+def test_of_two_failures_the_first_is_reported():
+    def late(item):
+        time.sleep(0.2)
+        raise ValueError("late")
+
+    with pytest.raises(Boom):
+        pipeline.run(failing_source(5, 1), [("late", late)], lambda item: None)
+
+
+def test_the_source_is_closed_in_its_own_thread():
+    closed_in = []
+
+    def source():
+        try:
+            for number in range(1000):  # noqa: UP028
+                yield number
+        finally:
+            closed_in.append(threading.current_thread().name)
+
+    with pytest.raises(Boom):
+        pipeline.run(source(), [("stage", fail_at(2))], lambda item: None)
+    assert closed_in == ["shm-source"]
+
+
+def endless():
+    number = 0
+    while True:
+        yield number
+        number += 1
+
+
+def press_ctrl_c_after(seconds, times=1):
+    def press():
+        for _ in range(times):
+            time.sleep(seconds)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    return thread
+
+
+def test_ctrl_c_keeps_what_is_in_flight():
+    out = []
+    finished = []
+    presser = press_ctrl_c_after(0.1)
+
+    def slow(item):
+        time.sleep(0.005)
+        return item
+
+    report = pipeline.run(endless(), [("a", slow), ("b", slow)], out.append, finish=lambda: finished.append(len(out)))
+    presser.join()
+    assert report.interrupted
+    assert out == list(range(len(out))) and report.items == len(out) > 3
+    assert finished == [len(out)]
+
+
+def test_a_second_ctrl_c_gives_up():
+    presser = press_ctrl_c_after(0.1, times=2)
+    finished = []
+
+    def slow(item):
+        time.sleep(0.3)
+        return item
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(endless(), [("a", slow)], lambda item: None, finish=lambda: finished.append(1))
+    presser.join()
+    assert not finished
+
+
+def test_a_failure_while_draining_is_not_hidden():
+    presser = press_ctrl_c_after(0.1)
+
+    def slow(item):
+        time.sleep(0.15)
+        if item == 1:
+            raise Boom
+        return item
+
+    with pytest.raises(Boom):
+        pipeline.run(endless(), [("a", slow)], lambda item: None)
+    presser.join()
+
+
+def test_a_source_stuck_in_a_read_does_not_block_the_end(monkeypatch):
+    monkeypatch.setattr(pipeline, "SOURCE_PATIENCE_SECONDS", 0.1)
+    release = threading.Event()
+
+    def stuck():
+        yield 1
+        release.wait()
+
+    presser = press_ctrl_c_after(0.1)
+    out = []
+    report = pipeline.run(stuck(), [], out.append)
+    assert report.interrupted and out == [1]
+    release.set()
+    presser.join()
+    for thread in threading.enumerate():
+        if thread.name == "shm-source":
+            thread.join()
+
+
+def test_memory_is_bounded():
+    alive, most = 0, 0
+    lock = threading.Lock()
+
+    def source():
+        nonlocal alive, most
+        for number in range(100):
+            with lock:
+                alive += 1
+                most = max(most, alive)
+            yield number
+
+    def sink(item):
+        nonlocal alive
+        time.sleep(0.001)
+        with lock:
+            alive -= 1
+
+    pipeline.run(source(), [("a", lambda item: item)], sink, depth=2)
+    assert most <= 2 * 2 + 3  # two channels, and one item in the hands of each thread
+
+
+def test_times_say_who_limits():
+    def slow(item):
+        time.sleep(0.01)
+        return item
+
+    report = pipeline.run(range(20), [("fast", lambda item: item), ("slow", slow)], lambda item: None)
+    times = {stage.name: stage for stage in report.stages}
+    assert times["slow"].busy_seconds > 0.19
+    assert times["fast"].wait_out_seconds > 0.1 and times["sink"].wait_in_seconds > 0.1
