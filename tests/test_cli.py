@@ -174,7 +174,9 @@ def test_times(text, seconds):
     assert parse_time(text) == seconds
 
 
-@pytest.mark.parametrize("text", "|-1|1:60|1:2:3:4|a|1e3|nan|inf|1:|:1|60:00:61|1:100".split("|"))
+@pytest.mark.parametrize(
+    "text", ["", "-1", "1:60", "1:2:3:4", "a", "1e3", "nan", "inf", "1:", ":1", "60:00:61", "1:100"]
+)
 def test_no_times(text):
     with pytest.raises(argparse.ArgumentTypeError):
         parse_time(text)

@@ -19,7 +19,7 @@ from shm_stream.buffers import BufferPool
 from shm_stream.engine import Engine, Work
 from shm_stream.errors import InputError
 from shm_stream.frame import Frame
-from shm_stream.prior import CUT_THRESHOLD, Prior, is_cut, softmax, tnet_shape
+from shm_stream.prior import CUT_THRESHOLD, Prior, is_cut, reduce_picture, softmax, tnet_shape
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -71,6 +71,14 @@ def test_tnet_reads_the_area_average():
     assert x.shape == (1, 4, 256, 512) and x.dtype == np.float32
     assert np.abs(x[0, :3] * 255 - blocks.transpose(2, 0, 1)).max() <= 0.51
     assert not x[0, 3].any()
+
+
+@pytest.mark.parametrize("size", [(1080, 1920), (1081, 1920), (2160, 3840), (40, 60)])
+def test_halving_first_hardly_changes_the_average(size):
+    pixels = cv2.resize(noise(60, 100), size[::-1], interpolation=cv2.INTER_CUBIC)
+    exact = cv2.resize(pixels, (448, 256), interpolation=cv2.INTER_AREA)
+    difference = np.abs(reduce_picture(pixels, 256, 448).astype(int) - exact)
+    assert difference.mean() < 1 and difference.max() <= 8
 
 
 def test_the_prior_is_certain_foreground_and_half_of_the_unknown():
