@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from .errors import InputError
@@ -25,7 +26,7 @@ def discard(partial: Path) -> None:
 
 
 def check_target(target: Path, inputs: list[Path], *, overwrite: bool) -> None:
-    """Raise InputError if `target` must not or cannot be written; nothing is touched."""
+    """Raise InputError if `target` must not or cannot be written; nothing is left behind."""
     check_folder(target.parent)
     if target.is_dir():
         raise InputError(f"{target} is a folder; give the name of a file")
@@ -40,5 +41,10 @@ def check_folder(folder: Path) -> None:
     """Raise InputError unless files can be made in `folder`."""
     if not folder.is_dir():
         raise InputError(f"the output folder {folder} does not exist; create it first")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"the output folder {folder} is not writable; choose another one")
+    try:
+        # permissions do not tell everything: root passes them all, and a file system may be read-only
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"the output folder {folder} is not writable ({reason}); choose another one") from error
