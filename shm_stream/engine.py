@@ -72,7 +72,7 @@ class Engine:
         """Reduced frame and prior alpha → logits."""
         height, width = work.frame.pixels.shape[:2]
         x = self._prior.tnet_input(work.frame.pixels, tnet_shape(height, width, self.tnet_size))
-        work.logits = self.runner.tnet(x)
+        work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
         if self._uses_prior:
             self._prior.remember(work.logits)
         return work

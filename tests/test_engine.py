@@ -148,6 +148,15 @@ def test_mnet_gets_whole_blocks_and_a_halo(size):
     assert np.allclose(engine.alpha(work), 0.25, atol=1e-6)
 
 
+def test_logits_in_any_memory_order():
+    class Runner(StandInRunner):
+        def tnet(self, x):
+            return np.ascontiguousarray(super().tnet(x).transpose(1, 2, 0)).transpose(2, 0, 1)
+
+    engine = Engine(Runner(), tnet_size=32)
+    assert engine.alpha(engine.mnet(engine.tnet(work_of(noise(20, 24))))).min() == 1
+
+
 def test_mnet_sees_the_frame_in_place():
     seen = []
 
