@@ -17,6 +17,7 @@ from .foreground import estimate_foreground
 from .frame import Frame
 from .fuse import fuse_composite, gather
 from .prior import Prior, softmax, tnet_shape
+from .tiles import TILE, active_tiles
 from .trimap import Trimap
 
 OUTPUT_KINDS = ("composite", "alpha", "foreground", "transparent")
@@ -42,8 +43,13 @@ class Work:
 class Engine:
     """Runs one stream of frames through `runner`; the prior alpha makes it stateful (`reset` forgets it)."""
 
-    def __init__(self, runner, *, tnet_size: int, uses_prior: bool = True, outputs=("alpha",), background=None):
-        """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`."""
+    def __init__(
+        self, runner, *, tnet_size: int, uses_prior: bool = True, outputs=("alpha",), background=None, dense=False
+    ):
+        """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`.
+
+        `dense`: M-Net draws the whole frame instead of the tiles where it can matter.
+        """
         check_tnet_size(tnet_size)
         self.runner = runner
         self.tnet_size = tnet_size
@@ -52,6 +58,8 @@ class Engine:
         self._uses_prior = uses_prior
         self._prior = Prior()
         self._pool = BufferPool()
+        # without a halo M-Net sees the whole frame at once, and no part can be computed alone
+        self._dense = dense or runner.halo == 0
         self._gathered: np.ndarray | None = None  # M-Net's input, used by one thread only
 
     @property
@@ -78,15 +86,27 @@ class Engine:
         return work
 
     def mnet(self, work: Work) -> Work:
-        """Full-size frame and trimap → alpha_raw. The edges are repeated for M-Net's halo and whole blocks."""
+        """Full-size frame and trimap → alpha_raw, in the tiles where alpha depends on it."""
         height, width = work.frame.pixels.shape[:2]
+        if self._dense:
+            work.alpha_raw = np.ascontiguousarray(self._draw(work, 0, 0, height, width))
+            return work
+        # Elsewhere the value hardly matters; in the middle it is least wrong.
+        work.alpha_raw = self._borrow(work, (height, width), np.float32)
+        work.alpha_raw.fill(0.5)
+        side = TILE - TILE % self.runner.multiple
+        for top, left in active_tiles(work.logits, height, width, side):
+            tile = self._draw(work, top, left, min(side, height), min(side, width))
+            work.alpha_raw[top : top + side, left : left + side] = tile[: height - top, : width - left]
+        return work
+
+    def _draw(self, work: Work, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """alpha_raw [height, width] of a window. Outside the frame its edge is repeated: for the halo, whole blocks."""
         halo, padded = self.runner.halo, self.padded_size(height, width)
         if self._gathered is None or self._gathered.shape[1:] != padded:
             self._gathered = np.empty((6, *padded), np.float32)
-        gather(work.frame.pixels, work.logits, -halo, -halo, *padded, out=self._gathered)
-        alpha_raw = self.runner.mnet(self._gathered)
-        work.alpha_raw = np.ascontiguousarray(alpha_raw[:height, :width])
-        return work
+        gather(work.frame.pixels, work.logits, top - halo, left - halo, *padded, out=self._gathered)
+        return self.runner.mnet(self._gathered)[:height, :width]
 
     def padded_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of M-Net's input for a frame: whole blocks, and the halo on every side."""

@@ -42,6 +42,8 @@ class JobOptions:
     """`onnxruntime`, `torch`, a loaded runner, or None for the usual one of the device."""
     tnet_size: int | None = None
     """Short side of T-Net's input in pixels."""
+    dense: bool = False
+    """Run M-Net on whole frames instead of the tiles where it can matter."""
     start: float = 0.0
     """Seconds to skip."""
     duration: float | None = None
@@ -102,7 +104,9 @@ class Job:
                 opened.callback(background.close)
             self.sinks = {kind: _open_sink(path, kind, options, self.source) for kind, path in planned.items()}
             runner = choose_runner(options.preset, options.runner, options.device)
-            self.engine = make_engine(runner, preset, options.tnet_size, outputs=planned, background=background)
+            self.engine = make_engine(
+                runner, preset, options.tnet_size, outputs=planned, background=background, dense=options.dense
+            )
             self._closing = opened.pop_all()
         self._written = 0
 
@@ -177,7 +181,7 @@ def choose_runner(preset: str, runner, device: str):
     return load_runner(preset, runner, choose_device(device, runner))
 
 
-def make_engine(runner, preset, tnet_size: int | None, *, outputs=("alpha",), background=None):
+def make_engine(runner, preset, tnet_size: int | None, *, outputs=("alpha",), background=None, dense=False):
     """The engine for the runner's device."""
     make = Engine
     if runner.device.startswith("cuda"):
@@ -188,6 +192,7 @@ def make_engine(runner, preset, tnet_size: int | None, *, outputs=("alpha",), ba
         uses_prior=preset.uses_prior,
         outputs=outputs,
         background=background,
+        dense=dense,
     )
 
 

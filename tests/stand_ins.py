@@ -13,14 +13,14 @@ BITS = 8
 
 
 class StandInRunner:
-    """Says the same about every pixel: foreground (the default) or, with `unknown`, M-Net's `alpha_raw`."""
+    """Says the same about every pixel: M-Net's `alpha_raw`, or foreground at once when not `unknown`."""
 
     name = "stand-in"
     device = "cpu"
     halo = 8
     multiple = 4
 
-    def __init__(self, *, unknown: bool = False, alpha_raw: float = 1.0):
+    def __init__(self, *, unknown: bool = True, alpha_raw: float = 1.0):
         self.unknown = unknown
         self.alpha_raw = alpha_raw
         self.tnet_inputs: list[np.ndarray] = []

@@ -120,7 +120,7 @@ def test_cut_threshold_is_a_share_of_the_full_range():
 
 
 def test_a_cut_empties_the_prior_and_motion_keeps_it():
-    runner = StandInRunner()
+    runner = StandInRunner(unknown=False)
     engine = Engine(runner, tnet_size=32)
     dark, bright = np.full((64, 64, 3), 20, np.uint8), np.full((64, 64, 3), 220, np.uint8)
     for picture in (dark, dark + 5, bright, bright):
@@ -166,7 +166,7 @@ def test_mnet_sees_the_frame_in_place():
             return super().mnet(x)
 
     pixels = noise(20, 24)
-    engine = Engine(Runner(), tnet_size=32)
+    engine = Engine(Runner(unknown=True), tnet_size=32)
     engine.mnet(engine.tnet(work_of(pixels)))
     assert np.allclose(seen[0][:3, 8:28, 8:32] * 255, pixels.transpose(2, 0, 1), atol=1e-3)
     assert np.array_equal(seen[0][:, :8], np.repeat(seen[0][:, 8:9], 8, axis=1))
