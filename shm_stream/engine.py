@@ -88,17 +88,23 @@ class Engine:
     def mnet(self, work: Work) -> Work:
         """Full-size frame and trimap → alpha_raw, in the tiles where alpha depends on it."""
         height, width = work.frame.pixels.shape[:2]
-        if self._dense:
+        side = TILE - TILE % self.runner.multiple
+        wanted = None if self._dense else active_tiles(work.logits, height, width, side)
+        if wanted is None or self._whole_is_cheaper(len(wanted), side, height, width):
             work.alpha_raw = np.ascontiguousarray(self._draw(work, 0, 0, height, width))
             return work
         # Elsewhere the value hardly matters; in the middle it is least wrong.
         work.alpha_raw = self._borrow(work, (height, width), np.float32)
         work.alpha_raw.fill(0.5)
-        side = TILE - TILE % self.runner.multiple
-        for top, left in active_tiles(work.logits, height, width, side):
+        for top, left in wanted:
             tile = self._draw(work, top, left, min(side, height), min(side, width))
             work.alpha_raw[top : top + side, left : left + side] = tile[: height - top, : width - left]
         return work
+
+    def _whole_is_cheaper(self, tiles: int, side: int, height: int, width: int) -> bool:
+        """Each tile pays for its own halo: many of them cost more than the frame in one piece."""
+        tile, whole = self.padded_size(side, side), self.padded_size(height, width)
+        return tiles * tile[0] * tile[1] > whole[0] * whole[1]
 
     def _draw(self, work: Work, top: int, left: int, height: int, width: int) -> np.ndarray:
         """alpha_raw [height, width] of a window. Outside the frame its edge is repeated: for the halo, whole blocks."""
