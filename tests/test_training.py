@@ -169,7 +169,6 @@ def test_mnet_learns(run, data, tmp_path):
 def test_joint_run_and_export_give_what_the_runners_load(run, data, tmp_path, monkeypatch):
     run(train_tnet, **tnet_options(data, tmp_path, 1))
     run(train_mnet, **mnet_options(data, tmp_path, 1))
-    outs = dict(out_tnet=tmp_path / "jt.pt", out_mnet=tmp_path / "jm.pt")
     printed = run(
         train_joint,
         data=data,
@@ -181,12 +180,12 @@ def test_joint_run_and_export_give_what_the_runners_load(run, data, tmp_path, mo
         steps=1,
         workers=0,
         log_every=1,
-        **outs,
+        out=tmp_path / "joint.pt",
     )
     assert all(name in printed for name in ("alpha", "composite", "trimap", "total"))
     facts = tmp_path / "facts.json"
     facts.write_text(json.dumps({"licence": "x"}))
-    run(export, tnet=outs["out_tnet"], mnet=outs["out_mnet"], weights=tmp_path / "w", facts=facts)
+    run(export, joint=tmp_path / "joint.pt", weights=tmp_path / "w", facts=facts)
 
     monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path / "w"))
     assert weights.manifest()["live"]["licence"] == "x"

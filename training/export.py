@@ -1,5 +1,6 @@
 """Writes trained networks as the files that users load: safetensors (torch), ONNX (onnxruntime), manifest.json.
 
+    python -m training.export --joint checkpoints/joint.pt --weights weights
     python -m training.export --tnet checkpoints/tnet.pt --mnet checkpoints/mnet.pt --weights weights
 
 Checkpoints are read for their averaged weights. ONNX graphs take any frame size.
@@ -25,17 +26,23 @@ from . import checkpoint, options
 
 @dataclass
 class Options:
-    tnet: Path
-    mnet: Path
+    joint: Path | None = None
+    tnet: Path | None = None
+    mnet: Path | None = None
     weights: Path = Path("weights")
     facts: Path | None = None
     """JSON with what the manifest says besides checksums: licence, sources, metrics, commands."""
 
 
-def load_averaged(network: SHM, tnet: Path, mnet: Path) -> SHM:
-    """Fills both networks with the averaged weights of their checkpoints."""
-    network.tnet.load_state_dict(checkpoint.load(tnet)["average"])
-    network.mnet.load_state_dict(checkpoint.load(mnet)["average"])
+def load_averaged(network: SHM, o: Options) -> SHM:
+    """Fills both networks with the averaged weights of their checkpoints, or of the joint one."""
+    if o.joint:
+        network.load_state_dict(checkpoint.load(o.joint)["average"])
+    elif o.tnet and o.mnet:
+        network.tnet.load_state_dict(checkpoint.load(o.tnet)["average"])
+        network.mnet.load_state_dict(checkpoint.load(o.mnet)["average"])
+    else:
+        raise SystemExit("give --joint, or --tnet and --mnet")
     return network.eval()
 
 
@@ -83,7 +90,7 @@ def write_manifest(folder: Path, name: str, files: list[Path], facts: dict) -> N
 def main() -> None:
     o = options.parse(Options, __doc__)
     preset = get_preset("live")
-    network = load_averaged(preset.build(), o.tnet, o.mnet)
+    network = load_averaged(preset.build(), o)
     o.weights.mkdir(parents=True, exist_ok=True)
     tensors = o.weights / f"{preset.name}.safetensors"
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, tensors)

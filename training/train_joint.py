@@ -1,16 +1,14 @@
 """Stage 3: both networks end to end (paper, section 4.4), from the checkpoints of stages 1 and 2.
 
     python -m training.train_joint --data DATA --tnet checkpoints/tnet.pt --mnet checkpoints/mnet.pt \\
-        --out-tnet checkpoints/joint_tnet.pt --out-mnet checkpoints/joint_mnet.pt --cache checkpoints/cache
+        --out checkpoints/joint.pt --cache checkpoints/cache
 
 T-Net reads whole scenes at reduced size, M-Net draws a patch of each at full size; the loss is L_p + λ·L_t.
-M-Net meets the trimaps of the very T-Net it will work with. Resumes when the outputs exist.
+M-Net meets the trimaps of the very T-Net it will work with. Resumes when `--out` exists.
 """
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,23 +17,19 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader
 
 from shm_stream.matting_network import SHM, fuse, upsample_trimap
-from shm_stream.mnet import LiveMNet
-from shm_stream.tnet import LiveTNet
+from shm_stream.preset import get_preset
 
 from . import checkpoint, options
 from .datasets import JointSamples
 from .losses import joint_loss
-from .schedule import warm_cosine
+from .run import CommonOptions, Run
 
 
-@dataclass
-class Options:
-    data: Path
+@dataclass(kw_only=True)
+class Options(CommonOptions):
     tnet: Path
     mnet: Path
-    out_tnet: Path
-    out_mnet: Path
-    cache: Path | None = None
+    out: Path
     size: int = 576
     ratio: int = 3
     patch: int = 256
@@ -44,11 +38,6 @@ class Options:
     tnet_rate: float = 1e-5
     mnet_rate: float = 5e-4
     average: float = 0.995
-    workers: int = 1
-    threads: int = 2
-    seed: int = 0
-    log_every: int = 50
-    save_minutes: float = 3.0
 
 
 def patches(x: torch.Tensor, batch: dict, side: int, halo: int) -> torch.Tensor:
@@ -76,64 +65,20 @@ def main() -> None:
     torch.set_num_threads(o.threads)
     torch.manual_seed(o.seed)
 
-    network = SHM(LiveTNet(), LiveMNet()).to(memory_format=torch.channels_last)
+    network = get_preset("live").build().to(memory_format=torch.channels_last)
     network.tnet.load_state_dict(checkpoint.load(o.tnet)["average"])
     network.mnet.load_state_dict(checkpoint.load(o.mnet)["average"])
     groups = [
         {"params": network.tnet.parameters(), "lr": o.tnet_rate},
         {"params": network.mnet.parameters(), "lr": o.mnet_rate},
     ]
-    optimiser = torch.optim.Adam(groups)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warm_cosine(step, o.steps))
-    average_t, average_m = (checkpoint.Average(n, o.average) for n in (network.tnet, network.mnet))
-    step = 0
-    if o.out_tnet.exists() and o.out_mnet.exists():
-        saved_t, saved_m = checkpoint.load(o.out_tnet), checkpoint.load(o.out_mnet)
-        network.load_state_dict(saved_m["network"])
-        optimiser.load_state_dict(saved_m["optimiser"])
-        schedule.load_state_dict(saved_m["schedule"])
-        average_t.state, average_m.state, step = saved_t["average"], saved_m["average"], saved_m["step"]
-        print(f"resumed at step {step}", flush=True)
-
-    samples = JointSamples(o.data, o.size, o.patch, o.ratio, o.seed, step, o.cache)
+    run = Run(network, torch.optim.Adam(groups), o.out, o)
+    samples = JointSamples(o.data, o.size, o.patch, o.ratio, o.seed, run.step, o.cache)
     batches = iter(DataLoader(samples, o.batch, num_workers=o.workers))
     # eight scenes are too few to estimate batch statistics: only their affine part goes on learning
     network.eval()
-    totals: dict[str, float] = defaultdict(float)
-    began = saved_at = time.monotonic()
-    while step < o.steps:
-        terms = forward(network, next(batches), o.ratio, o.patch)
-        optimiser.zero_grad()
-        terms["total"].backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        step += 1
-        average_t.update(network.tnet, step)
-        average_m.update(network.mnet, step)
-
-        for name, value in terms.items():
-            totals[name] += value.item() / o.log_every
-        if step % o.log_every == 0:
-            speed = o.log_every * o.batch / (time.monotonic() - began)
-            print(
-                f"step {step} " + " ".join(f"{k} {v:.5f}" for k, v in totals.items()) + f" {speed:.1f} images/s",
-                flush=True,
-            )
-            totals.clear()
-            began = time.monotonic()
-        if step == o.steps or time.monotonic() - saved_at > 60 * o.save_minutes:
-            checkpoint.save(o.out_tnet, average=average_t.state)
-            checkpoint.save(
-                o.out_mnet,
-                average=average_m.state,
-                network=network.state_dict(),
-                step=step,
-                optimiser=optimiser.state_dict(),
-                schedule=schedule.state_dict(),
-                options=vars(o),
-            )
-            saved_at = time.monotonic()
+    while not run.finished:
+        run.advance(forward(network, next(batches), o.ratio, o.patch))
 
 
 if __name__ == "__main__":
