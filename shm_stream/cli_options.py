@@ -60,6 +60,9 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument("-o", "--output", metavar="PATH", help="composite (default: INPUT's name with _composite)")
     group.add_argument("--alpha", metavar="PATH", help="also write alpha as a grey picture")
     group.add_argument("--foreground", metavar="PATH", help="also write the people's own colours")
+    group.add_argument(
+        "--vcam", metavar="DEVICE", nargs="?", const="auto", help="show the composite in a virtual camera"
+    )
     group.add_argument("--codec", metavar="NAME", help="video encoder of the composite, such as libx265")
     group.add_argument("--crf", metavar="N", type=_whole, help="quality of that encoder; lower is better and larger")
     group.add_argument("-y", "--overwrite", action="store_true", help="overwrite outputs that exist")

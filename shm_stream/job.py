@@ -14,10 +14,11 @@ from .background import open_background
 from .device import choose_device
 from .engine import Engine, Work, check_tnet_size
 from .errors import ShmStreamError
-from .outputs import TRANSPARENT, plan_outputs
+from .outputs import CAMERA, TRANSPARENT, plan_outputs
 from .preset import get_preset
 from .runners import load_runner
 from .sink import open_sink
+from .sink_camera import CameraSink
 from .source import open_source
 
 
@@ -35,6 +36,8 @@ class JobOptions:
     """Where the alpha goes, as a grey picture."""
     foreground: str | os.PathLike | None = None
     """Where the subject's straight colours go."""
+    vcam: str | None = None
+    """Virtual camera that shows the composite: a device, a pyvirtualcam backend, or "auto"."""
     preset: str = "live"
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
@@ -70,7 +73,7 @@ class Report:
     kernel: str
     """The path of the per-pixel kernels."""
     outputs: dict[str, Path]
-    """Kind (composite, alpha, foreground, transparent) → file or folder."""
+    """Kind (composite, alpha, foreground, transparent) → file or folder; camera → device."""
     interrupted: bool = False
     """Ctrl-C ended it; the outputs hold what was done until then."""
     input_warning: str | None = None
@@ -95,18 +98,19 @@ class Job:
         with contextlib.ExitStack() as opened:
             self.source = opened.enter_context(_open_source(options))
             bg = None if options.bg is None else os.fspath(options.bg)
-            planned = plan_outputs(
-                self.source, output=options.output, bg=bg, alpha=options.alpha, foreground=options.foreground
-            )
+            planned = plan_outputs(self.source, options, bg)
+            kinds = {*planned, *(["composite"] if options.vcam else [])}
             background = None
-            if "composite" in planned:
+            if "composite" in kinds:
                 background = open_background(bg, self.source.width, self.source.height)
                 opened.callback(background.close)
             self.sinks = {kind: _open_sink(path, kind, options, self.source) for kind, path in planned.items()}
             runner = choose_runner(options.preset, options.runner, options.device)
             self.engine = make_engine(
-                runner, preset, options.tnet_size, outputs=planned, background=background, dense=options.dense
+                runner, preset, options.tnet_size, outputs=kinds, background=background, dense=options.dense
             )
+            if options.vcam:  # last: from here on the camera is taken
+                self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
             self._closing = opened.pop_all()
         self._written = 0
 
@@ -136,8 +140,8 @@ class Job:
 
     def _write(self, work: Work, on_frame: Callable[[int], None] | None) -> None:
         self.engine.wait(work)
-        for kind, sink in self.sinks.items():
-            sink.write(work.frame, work.outputs[kind])
+        for sink in self.sinks.values():
+            sink.write(work.frame, work.outputs[sink.kind])
         self.engine.release(work)
         self._written += 1
         if on_frame is not None:

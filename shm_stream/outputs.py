@@ -9,22 +9,27 @@ from .errors import InputError
 from .video_codecs import CONTAINERS
 
 TRANSPARENT = "transparent"
+CAMERA = "camera"
 
 
-def plan_outputs(source, *, output, bg, alpha, foreground) -> dict[str, str]:
-    """Kind → path of every output asked for. `output` and `bg` make the composite (or the transparent picture).
+def plan_outputs(source, options, bg: str | None) -> dict[str, str]:
+    """Kind → path of every file or folder asked for by a job's `options`; `bg` is what `--bg` said.
 
     Raises InputError when there is nothing to write, or when two outputs or an output and `bg` are one file.
     """
+    output, vcam = options.output, options.vcam
     if bg is None and output is not None:
         raise InputError(f"output {output} needs a background: give --bg BACKGROUND")
-    if bg is None and alpha is None and foreground is None:
+    if bg is None and options.alpha is None and options.foreground is None:
         raise InputError("nothing to write: give --bg BACKGROUND (or --alpha/--foreground PATH)")
+    transparent = bg == TRANSPARENT and not Path(bg).is_file()
+    if vcam and (bg is None or transparent):
+        raise InputError("a virtual camera shows opaque pictures: give a --bg BACKGROUND other than transparent")
     planned = {}
-    if bg is not None:
-        kind = TRANSPARENT if bg == TRANSPARENT and not Path(bg).is_file() else "composite"
+    if bg is not None and (output is not None or not vcam):
+        kind = TRANSPARENT if transparent else "composite"
         planned[kind] = os.fspath(output) if output is not None else os.fspath(default_output(source, kind))
-    for kind, path in (("alpha", alpha), ("foreground", foreground)):
+    for kind, path in (("alpha", options.alpha), ("foreground", options.foreground)):
         if path is not None:
             planned[kind] = os.fspath(path)
     _check_distinct(planned, bg)

@@ -1,0 +1,71 @@
+"""The composite in a virtual camera, at the clip's own pace. pyvirtualcam (GPL-2.0) is imported here only."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from .errors import InputError, ShmStreamError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .frame import Frame
+
+FIRST_DEVICE = "auto"
+
+
+class CameraSink:
+    """Frames go to a virtual camera when their time has come: `pts_seconds` after the first one was sent."""
+
+    kind = "composite"
+    warning = None
+
+    def __init__(self, spec: str, source):
+        """`spec` is "auto", a device such as /dev/video2, or a pyvirtualcam backend such as "obs".
+
+        Opens the camera. Raises InputError when pyvirtualcam, the device or the frames do not allow it.
+        """
+        if source.kind != "video":
+            raise InputError(f"{source.path} is a {source.kind}; a virtual camera needs a video")
+        self._camera = _open_camera(spec, source)
+        self.path = self._camera.device
+        self._started: float | None = None
+
+    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+        """pixels [H, W, 3] uint8 RGB. Waits for the frame's time; a frame that is late is sent at once."""
+        now = time.perf_counter()
+        if self._started is None:
+            self._started = now - frame.pts_seconds
+        time.sleep(max(0.0, self._started + frame.pts_seconds - now))
+        try:
+            self._camera.send(pixels)
+        except (RuntimeError, ValueError) as error:
+            raise ShmStreamError(f"virtual camera {self.path} failed: {error}") from error
+
+    def finish(self) -> str:
+        """Close the camera; returns its device."""
+        self._camera.close()
+        return self.path
+
+    def abort(self) -> None:
+        self._camera.close()
+
+
+def _open_camera(spec: str, source):
+    try:
+        import pyvirtualcam
+        from pyvirtualcam.camera import BACKENDS
+    except ImportError as error:
+        raise InputError("a virtual camera needs pyvirtualcam: pip install 'shm-stream[vcam]'") from error
+    backend, device = (spec, None) if spec in BACKENDS else (next(iter(BACKENDS)), spec)
+    try:
+        return pyvirtualcam.Camera(
+            source.width,
+            source.height,
+            float(source.rate),
+            device=None if device == FIRST_DEVICE else device,
+            backend=backend,  # always named: otherwise a failing one is silently replaced by the next
+        )
+    except RuntimeError as error:
+        raise InputError(f"no virtual camera: {error}") from error
