@@ -65,10 +65,10 @@ class TNetSamples(Samples):
 
     def scene(self, rng: np.random.Generator) -> scenes.Scene:
         kind = rng.random()
-        if kind < 0.55:
+        if kind < 0.62:
             return scenes.photo(self.shown.draw(rng), self.size, rng)
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
-        if kind < 0.65:
+        if kind < 0.71:
             return scenes.empty(background, self.size, rng)
         count = rng.choice((1, 2, 3), p=(0.75, 0.18, 0.07))
         return scenes.composite([self.pasted.draw(rng) for _ in range(count)], background, self.size, rng)

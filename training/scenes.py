@@ -26,7 +26,7 @@ class Scene:
     """Whether alpha is a true soft alpha (a hard mask says nothing about edges)."""
 
 
-def photo(person: Person, size: int, rng: np.random.Generator, zoom=(0.75, 2.2)) -> Scene:
+def photo(person: Person, size: int, rng: np.random.Generator, zoom=(0.7, 1.6)) -> Scene:
     """A random crop of a labelled photo."""
     matrix = random_crop(person.image.shape[:2], size, rng, zoom=zoom)
     return Scene(warp(person.image, matrix, size), warp(person.alpha, matrix, size), None, None, person.soft)
