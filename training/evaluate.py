@@ -6,7 +6,8 @@ Whole images, prior channel empty, T-Net input as the command line resizes it.
 
 - mean IoU: (IoU of person + IoU of background) / 2 per image at alpha >= 0.5 against the hard mask, mean over images
 - MAD: mean |alpha - true alpha| x 1e-3
-- empty: mean alpha, and the worst image's mean alpha, on backgrounds without people
+- T-Net alone: the same with alpha_raw = 1/2 everywhere, that is alpha = F_s + U_s/2
+- backgrounds: mean alpha, and the worst image's mean alpha, on backgrounds without people
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import numpy as np
 
 from shm_stream import Matting
 
+from shm_stream.runners import load_runner
+
 from . import options
 from .layout import Example, backgrounds, people, read_grey, read_rgb
+from .without_mnet import WithoutMNet
 
 SETS = ("portraits_soft", "portraits", "fullbody", "groups")
 
@@ -69,11 +73,15 @@ def measure_empty(matting: Matting, data: Path) -> dict[str, float]:
 
 def main() -> None:
     o = options.parse(Options, __doc__)
-    matting = Matting(preset=o.preset, runner=o.runner, device="cpu", tnet_size=o.tnet_size or None)
+    runner = load_runner(o.preset, o.runner)
+    matting, tnet_alone = (
+        Matting(o.preset, runner=r, tnet_size=o.tnet_size or None) for r in (runner, WithoutMNet(runner))
+    )
     result = {f"people/{name}": measure_set(matting, o.data, name) for name in SETS}
+    result["portraits_soft, T-Net alone"] = measure_set(tnet_alone, o.data, "portraits_soft")
     result["backgrounds"] = measure_empty(matting, o.data)
     for name, figures in result.items():
-        print(f"{name:24}" + "  ".join(f"{key} {value}" for key, value in figures.items()))
+        print(f"{name:30}" + "  ".join(f"{key} {value}" for key, value in figures.items()))
     if o.json:
         o.json.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -20,17 +20,7 @@ from shm_stream.preset import get_preset
 from shm_stream.runners import load_runner
 
 from .layout import limit_side, read_rgb
-
-
-class WithoutMNet:
-    """A runner whose M-Net knows nothing: alpha_raw is one half everywhere."""
-
-    def __init__(self, runner):
-        self.halo, self.multiple, self.tnet = runner.halo, runner.multiple, runner.tnet
-
-    def mnet(self, x: np.ndarray) -> np.ndarray:
-        _, height, width = x.shape
-        return np.full((height - 2 * self.halo, width - 2 * self.halo), 0.5, np.float32)
+from .without_mnet import WithoutMNet
 
 
 def outputs(runner, image: np.ndarray, background: str) -> dict[str, np.ndarray]:
