@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 
 from shm_stream import Matting
-
 from shm_stream.runners import load_runner
 
 from . import options
