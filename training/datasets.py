@@ -14,7 +14,7 @@ from .layout import backgrounds, people
 from .library import load_backgrounds, load_people
 from .trimaps import random_prior, rough_logits, trimap_labels
 
-TNET_SETS = {"portraits_soft": 0.2, "portraits": 0.3, "fullbody": 0.27, "groups": 0.23}
+TNET_SETS = {"portraits_soft": 0.23, "portraits": 0.37, "fullbody": 0.22, "groups": 0.18}
 """How often a set is drawn, for photos shown as they are."""
 PASTE_SETS = {"portraits_soft": 0.4, "portraits": 0.35, "fullbody": 0.25}
 """The same for people that are pasted: sets with soft alpha."""
@@ -56,8 +56,19 @@ class Samples(IterableDataset):
 class TNetSamples(Samples):
     """[4, S, S] RGB + prior alpha, and [S, S] trimap classes: photos, composites of 1 to 3 people, empty scenes."""
 
-    def __init__(self, data: Path, size: int, seed: int = 0, start: int = 0, cache: Path | None = None):
+    def __init__(
+        self,
+        data: Path,
+        size: int,
+        seed: int = 0,
+        start: int = 0,
+        cache: Path | None = None,
+        photos: float = 0.62,
+        empty: float = 0.09,
+    ):
+        """`photos` and `empty` are shares of photos as they are and of scenes without people; the rest is pasted."""
         super().__init__(size, seed, start)
+        self.photos, self.empty = photos, empty
         side = 2 * size
         self.shown = People(data, TNET_SETS, "train", side, cache)
         self.pasted = People(data, PASTE_SETS, "train", side, cache)
@@ -65,10 +76,10 @@ class TNetSamples(Samples):
 
     def scene(self, rng: np.random.Generator) -> scenes.Scene:
         kind = rng.random()
-        if kind < 0.62:
+        if kind < self.photos:
             return scenes.photo(self.shown.draw(rng), self.size, rng)
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
-        if kind < 0.71:
+        if kind < self.photos + self.empty:
             return scenes.empty(background, self.size, rng)
         count = rng.choice((1, 2, 3), p=(0.75, 0.18, 0.07))
         return scenes.composite([self.pasted.draw(rng) for _ in range(count)], background, self.size, rng)

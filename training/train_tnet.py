@@ -32,6 +32,8 @@ class Options(CommonOptions):
     rate: float = 1e-3
     encoder_rate: float = 4e-4
     average: float = 0.998
+    photos: float = 0.62
+    empty: float = 0.09
 
 
 def fresh_network(init: Path | None) -> LiveTNet:
@@ -75,7 +77,7 @@ def main() -> None:
     groups = [{"params": encoder, "lr": o.encoder_rate}, {"params": rest, "lr": o.rate}]
     run = Run(network, torch.optim.AdamW(groups, weight_decay=1e-3), o.out, o)
 
-    samples = TNetSamples(o.data, o.size, o.seed, run.step, o.cache)
+    samples = TNetSamples(o.data, o.size, o.seed, run.step, o.cache, o.photos, o.empty)
     batches = iter(DataLoader(samples, o.batch, num_workers=o.workers))
     freeze_statistics(network)
     while not run.finished:
