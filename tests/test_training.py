@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("pymatting")
 pytest.importorskip("onnx")
 
-from safetensors.torch import save_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 from shm_stream import weights  # noqa: E402
 from shm_stream.runners import load_runner  # noqa: E402
@@ -158,6 +158,20 @@ def test_tnet_run_resumes(run, data, tmp_path):
     printed = run(train_tnet, **tnet_options(data, tmp_path, 3))
     assert "resumed at step 2" in printed and "step 3 " in printed and "step 1 " not in printed
     assert checkpoint.load(tmp_path / "tnet.pt")["optimiser"]["state"][0]["step"] == 3
+
+
+def test_training_goes_on_from_shipped_weights(run, data, tmp_path):
+    """With a learning rate of nothing the average stays what was shipped."""
+    shipped = weights.folder() / "live.safetensors"
+    for module, options, part in (
+        (train_tnet, tnet_options(data, tmp_path, 1) | {"encoder_rate": 0}, "tnet"),
+        (train_mnet, mnet_options(data, tmp_path, 1), "mnet"),
+    ):
+        run(module, **options | {"init": shipped, "rate": 0})
+        saved = checkpoint.load(options["out"])["network"]
+        for name, value in load_file(shipped).items():
+            if name.startswith(part) and name.endswith(("weight", "bias")):
+                torch.testing.assert_close(saved[name.removeprefix(f"{part}.")], value)
 
 
 def test_mnet_learns(run, data, tmp_path):

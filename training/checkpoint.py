@@ -45,3 +45,12 @@ def load(path: Path) -> dict:
     np.random.set_state(content["rng"]["numpy"])
     random.setstate(content["rng"]["python"])
     return content
+
+
+def load_part(network: nn.Module, file: Path, part: str) -> None:
+    """Fills `network` from a .safetensors file: its own weights, or the `part` ("tnet", "mnet") of shipped ones."""
+    from safetensors.torch import load_file
+
+    state = load_file(file)
+    shipped = {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
+    network.load_state_dict(shipped or state)

