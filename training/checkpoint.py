@@ -1,4 +1,4 @@
-"""Checkpoints that resume exactly, and an average of the weights (EMA)."""
+"""Checkpoints to resume from, and an average of the weights (EMA)."""
 
 from __future__ import annotations
 
