@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from . import photometric, scenes
+from . import distributed, photometric, scenes
 from .layout import backgrounds, people
 from .library import load_backgrounds, load_people
 from .trimaps import random_prior, rough_logits, trimap_labels
 
-TNET_SETS = {"portraits_soft": 0.23, "portraits": 0.37, "fullbody": 0.22, "groups": 0.18}
+TNET_SETS = {"portraits_soft": 0.21, "portraits": 0.43, "fullbody": 0.20, "groups": 0.16}
 """How often a set is drawn, for photos shown as they are."""
+WHOLE_VIEW, CLOSE_VIEW = (0.75, 1.1), (0.7, 1.6)
+"""Zoom of photos shown as they are: about the whole of it, as in use, or any part."""
 PASTE_SETS = {"portraits_soft": 0.4, "portraits": 0.35, "fullbody": 0.25}
 """The same for people that are pasted: sets with soft alpha."""
 
@@ -48,7 +50,7 @@ class Samples(IterableDataset):
 
     def __iter__(self):
         worker = get_worker_info()
-        rng = np.random.default_rng((self.seed, self.start, worker.id if worker else 0))
+        rng = np.random.default_rng((self.seed, self.start, worker.id if worker else 0, distributed.rank()))
         while True:
             yield self.sample(rng)
 
@@ -77,7 +79,8 @@ class TNetSamples(Samples):
     def scene(self, rng: np.random.Generator) -> scenes.Scene:
         kind = rng.random()
         if kind < self.photos:
-            return scenes.photo(self.shown.draw(rng), self.size, rng)
+            zoom = WHOLE_VIEW if rng.random() < 0.5 else CLOSE_VIEW
+            return scenes.photo(self.shown.draw(rng), self.size, rng, zoom)
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
         if kind < self.photos + self.empty:
             return scenes.empty(background, self.size, rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def load_people(examples: list[Example], side: int, cache: Path | None = None) -
 
 
 def _cached(example: Example, side: int, cache: Path) -> Person:
-    key = hashlib.sha256(f"{example.image.resolve()}|{example.image.stat().st_mtime_ns}|{side}".encode()).hexdigest()
+    # sizes rather than times: a copy of the data on another machine finds the same entries
+    sizes = [file.stat().st_size for file in (example.image, example.mask, example.alpha) if file]
+    key = hashlib.sha256(f"{example.set_name}/{example.image.name}|{sizes}|{side}".encode()).hexdigest()
     path = cache / f"{key[:24]}.npz"
     if path.exists():
         with np.load(path) as stored:
@@ -57,7 +60,7 @@ def _cached(example: Example, side: int, cache: Path) -> Person:
             )
     person = load_person(example, side)
     cache.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npz")
+    partial = path.with_suffix(f".{os.getpid()}.partial.npz")
     np.savez(partial, image=person.image, alpha=person.alpha, foreground=person.foreground, soft=person.soft)
     partial.replace(path)
     return person

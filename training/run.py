@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from . import checkpoint
+from . import checkpoint, distributed
 from .schedule import warm_cosine
 
 
@@ -50,6 +50,7 @@ class Run:
         """One step down the gradient of `terms["total"]`."""
         self.optimiser.zero_grad()
         terms["total"].backward()
+        distributed.average_gradients(self.network)
         nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
         self.optimiser.step()
         self.schedule.step()
@@ -63,14 +64,16 @@ class Run:
         for name, value in terms.items():
             self._totals[name] += value.item()
         self._counted += 1
-        if self.step % self.options.log_every == 0:
+        if self.step % self.options.log_every == 0 and distributed.rank() == 0:
             means = " ".join(f"{name} {total / self._counted:.5f}" for name, total in self._totals.items())
-            rate = self._counted * self.options.batch / (time.monotonic() - self._logged_at)
+            rate = self._counted * self.options.batch * distributed.world_size() / (time.monotonic() - self._logged_at)
             print(f"step {self.step} {means} {rate:.1f} images/s", flush=True)
             self._totals.clear()
             self._counted, self._logged_at = 0, time.monotonic()
 
     def _save(self) -> None:
+        if distributed.rank():
+            return
         checkpoint.save(
             self.out,
             network=self.network.state_dict(),
