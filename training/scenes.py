@@ -10,6 +10,7 @@ import numpy as np
 from . import photometric
 from .geometry import affine, random_crop, warp
 from .library import Person
+from .strands import add_strands
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Scene:
     """Whether alpha is a true soft alpha (a hard mask says nothing about edges)."""
 
 
-def photo(person: Person, size: int, rng: np.random.Generator, zoom=(0.7, 1.6)) -> Scene:
+def photo(person: Person, size: int, rng: np.random.Generator, zoom: tuple[float, float]) -> Scene:
     """A random crop of a labelled photo."""
     matrix = random_crop(person.image.shape[:2], size, rng, zoom=zoom)
     return Scene(warp(person.image, matrix, size), warp(person.alpha, matrix, size), None, None, person.soft)
@@ -103,33 +104,41 @@ def edge_patch(person: Person, background: np.ndarray, size: int, rng: np.random
 
     `zoom` is output pixels per photo pixel: M-Net must know hair in small and in large pictures.
     """
+    colours, alpha = _edge_crop(person, size, rng, zoom)
+    if rng.random() < 0.4:
+        colours, alpha = add_strands(colours, alpha, rng)
+    backdrop = _backdrop(background, size, rng)
+    if rng.random() < 0.6:
+        colours = photometric.relight(colours, rng, 0.8)
+    if rng.random() < 0.3:
+        colours, alpha = _smear(colours, alpha, rng)
+    a = (alpha / np.float32(255))[..., None]
+    image = np.clip(a * colours + (1 - a) * backdrop + 0.5, 0, 255).astype(np.uint8)
+    return Scene(image, alpha, backdrop, colours, True)
+
+
+def _edge_crop(person: Person, size: int, rng: np.random.Generator, zoom) -> tuple[np.ndarray, np.ndarray]:
+    """Foreground colours and alpha around a random point of the soft edge, turned and mirrored at random."""
     rows, columns = np.nonzero((person.alpha > 25) & (person.alpha < 230))
     height, width = person.alpha.shape
     pick = int(rng.integers(len(rows))) if len(rows) else 0
-    centre = (columns[pick], rows[pick]) if len(rows) else (width / 2, height / 2)
-    anchor = tuple(rng.uniform(0.2, 0.8, 2) * size)
     matrix = affine(
         (height, width),
         size,
         scale=np.exp(rng.uniform(*np.log(zoom))),
-        centre=centre,
-        anchor=anchor,
+        centre=(columns[pick], rows[pick]) if len(rows) else (width / 2, height / 2),
+        anchor=tuple(rng.uniform(0.2, 0.8, 2) * size),
         angle=rng.normal(0, 10),
         flip=rng.random() < 0.5,
     )
-    colours = warp(person.foreground, matrix, size, border=cv2.BORDER_REFLECT_101)
-    alpha = warp(person.alpha, matrix, size, border=cv2.BORDER_REFLECT_101)
-    backdrop = _backdrop(background, size, rng)
-    if rng.random() < 0.6:
-        colours = photometric.relight(colours, rng, 0.8)
-    if rng.random() < 0.2:
-        kernel = photometric.motion_kernel(rng)
-        # premultiplied, so that motion blur mixes light as a shutter does
-        light = cv2.filter2D(colours * (alpha[..., None] / np.float32(255)), -1, kernel)
-        alpha = cv2.filter2D(alpha, -1, kernel)
-        colours = np.clip(light / np.maximum(alpha[..., None] / np.float32(255), 1 / 255) + 0.5, 0, 255).astype(
-            np.uint8
-        )
-    a = (alpha / np.float32(255))[..., None]
-    image = np.clip(a * colours + (1 - a) * backdrop + 0.5, 0, 255).astype(np.uint8)
-    return Scene(image, alpha, backdrop, colours, True)
+    colours, alpha = (warp(p, matrix, size, border=cv2.BORDER_REFLECT_101) for p in (person.foreground, person.alpha))
+    return colours, alpha
+
+
+def _smear(colours: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Motion blur or defocus of the person: premultiplied, so that it mixes light as a shutter and a lens do."""
+    kernel = photometric.motion_kernel(rng) if rng.random() < 0.6 else photometric.lens_kernel(rng)
+    light = cv2.filter2D(colours * (alpha[..., None] / np.float32(255)), -1, kernel)
+    alpha = cv2.filter2D(alpha, -1, kernel)
+    straight = light / np.maximum(alpha[..., None] / np.float32(255), 1 / 255)
+    return np.clip(straight + 0.5, 0, 255).astype(np.uint8), alpha
