@@ -35,7 +35,7 @@ class Preset:
 
 
 PRESETS = {
-    "live": Preset("live", tnet_size=256, halo=16, multiple=4, uses_prior=True),
+    "live": Preset("live", tnet_size=256, halo=20, multiple=4, uses_prior=True),
     "paper": Preset("paper", tnet_size=800, halo=0, multiple=1, uses_prior=False),
 }
 
