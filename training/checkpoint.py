@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
+import pickle
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
+
+from shm_stream.errors import InputError
 
 
 class Average:
@@ -28,29 +29,43 @@ class Average:
             else:
                 mine.copy_(value)
 
+    @torch.no_grad()
+    def load(self, state: dict[str, torch.Tensor]) -> None:
+        """Takes a saved average, onto this one's device."""
+        for name, value in state.items():
+            self.state[name].copy_(value)
+
 
 def save(path: Path, **content) -> None:
-    """Writes beside the target and renames, so that a kill leaves the last good file."""
+    """Writes beside the target and renames, so that a kill at any moment leaves the last good file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rng = {"torch": torch.get_rng_state(), "numpy": np.random.get_state(), "python": random.getstate()}
     partial = path.with_suffix(".partial")
-    torch.save({**content, "rng": rng}, partial)
+    torch.save(content, partial)
     os.replace(partial, path)
 
 
 def load(path: Path) -> dict:
-    """Reads a checkpoint of our own making (it holds RNG states, so it is not a plain weight file)."""
-    content = torch.load(path, map_location="cpu", weights_only=False)
-    torch.set_rng_state(content["rng"]["torch"])
-    np.random.set_state(content["rng"]["numpy"])
-    random.setstate(content["rng"]["python"])
-    return content
+    """Reads a checkpoint of our own making, onto the CPU. It may hold any Python object: open none of a stranger's.
+
+    Nothing else changes: random numbers are a matter of the run (`Run`), which makes them from seed and step.
+    Raises InputError.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=False)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"cannot read the checkpoint {path} ({reason}); run the stage that writes it") from error
 
 
 def load_part(network: nn.Module, file: Path, part: str) -> None:
     """Fills `network` from a .safetensors file: its own weights, or the `part` ("tnet", "mnet") of shipped ones."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    state = load_file(file)
-    shipped = {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
-    network.load_state_dict(shipped or state)
+    try:
+        state = load_file(file)
+        shipped = {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
+        network.load_state_dict(shipped or state)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{file} holds no weights of this {part} ({reason}); check --init and --preset") from error

@@ -2,23 +2,40 @@
 
     torchrun --nproc-per-node 2 -m training.train_tnet ...
 
-Two processes of one thread each are faster on two cores than one process of two threads: depthwise convolutions
+N processes with a batch of B take the same steps as one process with a batch of N·B, to rounding: each draws its own
+part of the same samples, gradients are averaged, and batch norms that learn share their statistics.
+
+On two CPU cores two processes of one thread each are faster than one process of two threads: depthwise convolutions
 split badly over threads.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
+
+from shm_stream.device import choose_device
 
 
-def start() -> None:
-    """Joins the group that torchrun announces in the environment; without one, nothing."""
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+def start(wanted: str = "auto") -> torch.device:
+    """Joins the group that torchrun announces in the environment, if it does. Gives back this process's device.
+
+    `wanted` is "auto", "cpu", "cuda" or "cuda:N"; of several processes each takes a GPU of its own. Raises InputError.
+    """
+    several = int(os.environ.get("WORLD_SIZE", 1)) > 1
+    device = choose_device(wanted)
+    if several and device != "cpu" and wanted in ("auto", "cuda"):
+        device = choose_device(f"cuda:{os.environ['LOCAL_RANK']}")
+    if device != "cpu":
+        torch.cuda.set_device(device)
+    if several and not dist.is_initialized():
+        dist.init_process_group("gloo" if device == "cpu" else "nccl")
+        atexit.register(dist.destroy_process_group)
+    return torch.device(device)
 
 
 def rank() -> int:
@@ -30,12 +47,71 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def wait() -> None:
+    """Until every process is here."""
+    if world_size() > 1:
+        dist.barrier()
+
+
+def mean(value: Tensor) -> Tensor:
+    """The mean of a tensor over the processes, the same in all of them."""
+    if world_size() > 1:
+        dist.all_reduce(value)
+        value /= world_size()
+    return value
+
+
 def average_gradients(network: nn.Module) -> None:
     """Replaces every gradient by its mean over the processes, in one transfer."""
     if world_size() == 1:
         return
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    flat = torch.cat([g.reshape(-1) for g in gradients]) / world_size()
-    dist.all_reduce(flat)
+    flat = mean(torch.cat([g.reshape(-1) for g in gradients]))
     for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients])):
         gradient.copy_(part.view_as(gradient))
+
+
+class _Mean(torch.autograd.Function):
+    """`mean`, with gradients: what every process's loss owes to the shared value comes back to each."""
+
+    @staticmethod
+    def forward(ctx, value: Tensor) -> Tensor:
+        return mean(value.clone())
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        return mean(gradient.contiguous().clone())
+
+
+class SharedBatchNorm(nn.BatchNorm2d):
+    """Batch norm whose statistics are those of all processes' batches together, on CPUs and GPUs.
+
+    torch's own SyncBatchNorm works on GPUs only. Every process must hold a batch of the same size.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or world_size() == 1:
+            return super().forward(x)
+        exact = x.float()  # [N, C, H, W]
+        centre = _Mean.apply(exact.mean((0, 2, 3)))
+        offset = exact - centre.view(1, -1, 1, 1)
+        variance = _Mean.apply((offset * offset).mean((0, 2, 3)))
+        self._remember(centre.detach(), variance.detach(), world_size() * x.numel() // x.shape[1])
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (offset * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(x.dtype)
+
+    @torch.no_grad()
+    def _remember(self, centre: Tensor, variance: Tensor, count: int) -> None:
+        """Running statistics as nn.BatchNorm2d keeps them, with the unbiased variance of `count` values."""
+        self.running_mean.lerp_(centre, self.momentum)
+        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        self.num_batches_tracked += 1
+
+
+def share_batch_norms(network: nn.Module) -> None:
+    """Makes every BatchNorm2d of `network` a SharedBatchNorm. Alone, a process keeps torch's own."""
+    if world_size() == 1:
+        return
+    for module in network.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = SharedBatchNorm  # the same parameters and buffers, another forward

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import av
 import cv2
 import numpy as np
 
@@ -39,6 +42,47 @@ def compress(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return cv2.imdecode(data, cv2.IMREAD_COLOR)
 
 
+def low_light(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A dim room: 4 to 30 % of the light, amplified again in part, with the noise that few photons make.
+
+    Noise has the standard deviation sqrt(light / photons), as counting has, and a constant part from reading out.
+    """
+    level = rng.uniform(0.04, 0.3)
+    light = (picture / np.float32(255)) ** 2.2 * level
+    photons = np.exp(rng.uniform(np.log(150), np.log(3000)))
+    spread = np.sqrt(light / photons + rng.uniform(0.001, 0.006) ** 2)
+    light += spread * rng.standard_normal(picture.shape, np.float32)
+    gain = level ** -rng.uniform(0, 0.8)
+    return (np.clip(light * gain, 0, 1) ** (1 / 2.2) * 255 + 0.5).astype(np.uint8)
+
+
+def video(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """H.264 at the quality of a call: the second frame of a clip that moves a little, through encoder and decoder."""
+    height, width = picture.shape[:2]
+    even = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    before = np.roll(even, tuple(rng.integers(-3, 4, 2)), (0, 1))
+    quality = {"preset": "ultrafast", "tune": "zerolatency", "crf": str(rng.integers(26, 41))}
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = *even.shape[1::-1], "yuv420p", Fraction(1, 30)
+    encoder.options, encoder.thread_count = quality, 1
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    frames = []
+    for index, pixels in enumerate((before, even, None)):
+        frame = None if pixels is None else av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="yuv420p")
+        if frame:
+            frame.pts = index
+        for packet in encoder.encode(frame):
+            frames += decoder.decode(packet)
+    frames += decoder.decode(None)
+    return np.ascontiguousarray(frames[-1].to_ndarray(format="rgb24")[:height, :width])
+
+
+def shake(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Motion blur of the whole frame, 3 to 7 pixels long."""
+    return cv2.filter2D(picture, -1, motion_kernel(rng, 7))
+
+
 def blur(picture: np.ndarray, rng: np.random.Generator, most: float) -> np.ndarray:
     """Gaussian blur with sigma up to `most` pixels."""
     return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, most))
@@ -70,8 +114,11 @@ def camera(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         (relight, 0.7),
         (saturate, 0.3),
         (lambda p, r: blur(p, r, 1.4), 0.15),
+        (shake, 0.06),
+        (low_light, 0.06),
         (sensor_noise, 0.3),
         (compress, 0.4),
+        (video, 0.06),
     )
     for step, probability in chain:
         if rng.random() < probability:
