@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -45,9 +46,13 @@ class Matting:
         """Alpha [H, W] float32 in 0..1 of one picture [H, W, 3] uint8 RGB. Raises InputError for another array."""
         return self.video()(image)
 
-    def video(self) -> VideoMatting:
-        """A fresh stream of frames: each call remembers the frame before."""
-        return VideoMatting(make_engine(self._runner, self._preset, self._tnet_size))
+    def video(self, *, prior: bool = True) -> VideoMatting:
+        """A fresh stream of frames: each call remembers the frame before.
+
+        `prior=False`: T-Net is not told about it, and every frame is matted like a still.
+        """
+        preset = self._preset if prior else replace(self._preset, uses_prior=False)
+        return VideoMatting(make_engine(self._runner, preset, self._tnet_size))
 
 
 class VideoMatting:

@@ -35,6 +35,7 @@ class UpBlock(nn.Module):
 
     def __init__(self, coarse: int, fine: int, channels_out: int):
         super().__init__()
+        self.channels = channels_out
         self.project = conv_bn(coarse, channels_out, 1, activation=False)
         self.lateral = conv_bn(fine, channels_out, 1, activation=False)
         self.blend = separable(channels_out, channels_out)
@@ -63,8 +64,14 @@ class LiveTNet(nn.Module):
         self.head = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.decode(x)[-1])
+
+    def decode(self, x: Tensor) -> list[Tensor]:
+        """The decoder's feature maps, at strides 16, 8, 4 and 2."""
         *fine, coarse = self.encoder(self.normalise(x))
         y = self.context(coarse)
+        maps = []
         for block, feature in zip(self.up, reversed(fine)):
             y = block(y, feature)
-        return self.head(y)
+            maps.append(y)
+        return maps

@@ -1,10 +1,12 @@
-"""Shared by all tests: the kernel paths of this machine, and what happens to GPU tests without a GPU."""
+"""Shared by all tests: the kernel paths of this machine, GPU tests without a GPU, training data and scripts."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
+from training_setup import command_line, write_data
 
 from shm_stream import fuse, native
 
@@ -38,3 +40,21 @@ def pytest_collection_modifyitems(items) -> None:
     for item in items:
         if "needs_cuda" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def training_data(tmp_path_factory):
+    """A folder of generated photos in the layout of training data."""
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def run_training(monkeypatch, capsys):
+    """Runs a training script in this process, as its command line does, and gives back what it printed."""
+
+    def call(module, **options) -> str:
+        monkeypatch.setattr(sys, "argv", ["train", *command_line(options)])
+        module.main()
+        return capsys.readouterr().out
+
+    return call

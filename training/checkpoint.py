@@ -11,6 +11,8 @@ from torch import nn
 
 from shm_stream.errors import InputError
 
+from .parts import without_head
+
 
 class Average:
     """Exponential moving average of a network's parameters; buffers are copied."""
@@ -58,12 +60,13 @@ def load(path: Path) -> dict:
 
 
 def load_part(network: nn.Module, file: Path, part: str) -> None:
-    """Fills `network` from a .safetensors file: its own weights, or the `part` ("tnet", "mnet") of shipped ones."""
+    """Fills `network` from a .safetensors file: its own weights, or the `part` ("tnet", "mnet") of shipped ones; or
+    from the average of a checkpoint (.pt). Raises InputError."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        state = load_file(file)
+        state = without_head(load(file)["average"]) if file.suffix == ".pt" else load_file(file)
         shipped = {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
         network.load_state_dict(shipped or state)
     except (OSError, SafetensorError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Endless streams of training samples for T-Net (`TNetSamples`) and M-Net (`MNetSamples`)."""
+"""Training samples for T-Net (`TNetSamples`), M-Net (`MNetSamples`) and both together (`JointSamples`)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset, get_worker_info
 
-from . import distributed, photometric, scenes
-from .layout import backgrounds, people
+from shm_stream.errors import InputError
+
+from . import photometric, scenes
+from .layout import backgrounds, labelled_photos, people
 from .library import load_backgrounds, load_people
-from .trimaps import random_prior, rough_logits, trimap_labels
+from .parts import UNLABELLED, part_labels
+from .stream import Samples
+from .trimaps import mask_labels, random_prior, rough_logits, trimap_labels
 
 TNET_SETS = {"portraits_soft": 0.21, "portraits": 0.43, "fullbody": 0.20, "groups": 0.16}
 """How often a set is drawn, for photos shown as they are."""
 WHOLE_VIEW, CLOSE_VIEW = (0.75, 1.1), (0.7, 1.6)
 """Zoom of photos shown as they are: about the whole of it, as in use, or any part."""
+WHOLE_SHARE = 0.65
+PHOTO_SIDE = 448
+"""Photos are held at this long side, or at twice the size of the samples."""
 PASTE_SETS = {"portraits_soft": 0.4, "portraits": 0.35, "fullbody": 0.25}
 """The same for people that are pasted: sets with soft alpha."""
+PERSON_HEIGHTS = (0.3, 1.6)
+"""Heights of pasted people in units of the frame: from far away to faces that fill it."""
 
 
 def to_tensor(picture: np.ndarray) -> torch.Tensor:
@@ -28,71 +36,91 @@ def to_tensor(picture: np.ndarray) -> torch.Tensor:
 
 
 class People:
-    """Photos of several sets, drawn with given probabilities."""
+    """Photos of several sets, drawn with given probabilities.
 
-    def __init__(self, data: Path, sets: dict[str, float], split: str, side: int, cache: Path | None):
-        self.sets = [load_people(people(data, name, split), side, cache) for name in sets]
+    `soft` leaves out photos without a soft alpha: a hard mask says nothing about edges, so nobody is pasted with one.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        sets: dict[str, float],
+        split: str,
+        side: int,
+        cache: Path | None,
+        soft: bool = False,
+        parts: Path | None = None,
+    ):
+        examples = {name: [e for e in people(data, name, split) if e.alpha or not soft] for name in sets}
+        for name, found in examples.items():
+            if not found:
+                what = "photos with a soft alpha" if soft else "photos"
+                raise InputError(f"{data / 'people' / name} has no {what} to train on; add some")
+        self.sets = [load_people(found, side, cache, parts) for found in examples.values()]
         self.probabilities = np.array(list(sets.values())) / sum(sets.values())
+
+    def add(self, folder: Path, share: float, side: int, cache: Path | None, parts: Path | None = None) -> None:
+        """One more set, all of it, drawn with probability `share`."""
+        self.sets.append(load_people(labelled_photos(folder), side, cache, parts))
+        self.probabilities = np.append(self.probabilities * (1 - share), share)
 
     def draw(self, rng: np.random.Generator):
         chosen = self.sets[rng.choice(len(self.sets), p=self.probabilities)]
         return chosen[rng.integers(len(chosen))]
 
 
-class Samples(IterableDataset):
-    """Draws scenes for ever; each worker has its own random numbers, made from `seed` and `start`.
-
-    `start` is the step a run resumes at, so that it does not see the same pictures again.
-    """
-
-    def __init__(self, size: int, seed: int, start: int):
-        self.size, self.seed, self.start = size, seed, start
-
-    def __iter__(self):
-        worker = get_worker_info()
-        rng = np.random.default_rng((self.seed, self.start, worker.id if worker else 0, distributed.rank()))
-        while True:
-            yield self.sample(rng)
-
-
 class TNetSamples(Samples):
-    """[4, S, S] RGB + prior alpha, and [S, S] trimap classes: photos, composites of 1 to 3 people, empty scenes."""
+    """Photos, composites of 1 to 3 people, empty scenes.
+
+    A sample is [4, S, S] RGB + prior alpha, [S, S] trimap classes, [S, S] alpha, [S, S] parts of people.
+    """
 
     def __init__(
         self,
         data: Path,
         size: int,
         seed: int = 0,
-        start: int = 0,
         cache: Path | None = None,
         photos: float = 0.62,
         empty: float = 0.09,
+        extra: tuple[Path, float] | None = None,
+        parts: Path | None = None,
     ):
-        """`photos` and `empty` are shares of photos as they are and of scenes without people; the rest is pasted."""
-        super().__init__(size, seed, start)
+        """`photos` and `empty` are shares of photos as they are and of scenes without people; the rest is pasted.
+
+        `extra` is a folder of further labelled photos, and its share of the photos as they are. `parts` is a folder
+        that `label_parts` wrote.
+        """
+        super().__init__(size, seed)
         self.photos, self.empty = photos, empty
-        side = 2 * size
-        self.shown = People(data, TNET_SETS, "train", side, cache)
-        self.pasted = People(data, PASTE_SETS, "train", side, cache)
+        side = max(2 * size, PHOTO_SIDE)
+        self.shown = People(data, TNET_SETS, "train", side, cache, parts=parts)
+        if extra:
+            self.shown.add(*extra, side, cache, parts)
+        self.pasted = People(data, PASTE_SETS, "train", side, cache, soft=True, parts=parts)
         self.backgrounds = load_backgrounds(backgrounds(data, "train"), side)
 
     def scene(self, rng: np.random.Generator) -> scenes.Scene:
         kind = rng.random()
         if kind < self.photos:
-            zoom = WHOLE_VIEW if rng.random() < 0.5 else CLOSE_VIEW
+            zoom = WHOLE_VIEW if rng.random() < WHOLE_SHARE else CLOSE_VIEW
             return scenes.photo(self.shown.draw(rng), self.size, rng, zoom)
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
         if kind < self.photos + self.empty:
             return scenes.empty(background, self.size, rng)
         count = rng.choice((1, 2, 3), p=(0.75, 0.18, 0.07))
-        return scenes.composite([self.pasted.draw(rng) for _ in range(count)], background, self.size, rng)
+        crowd = [self.pasted.draw(rng) for _ in range(count)]
+        return scenes.composite(crowd, background, self.size, rng, PERSON_HEIGHTS)
 
     def sample(self, rng: np.random.Generator):
         scene = self.scene(rng)
-        labels = trimap_labels(scene.alpha, int(rng.integers(1, 4)))
+        labels = (trimap_labels if scene.soft else mask_labels)(scene.alpha, int(rng.integers(1, 6)))
         image = photometric.camera(scene.image, rng)
         prior = torch.from_numpy(random_prior(scene.alpha, rng))[None]
-        return torch.cat([to_tensor(image), prior]), torch.from_numpy(labels)
+        alpha = torch.from_numpy(scene.alpha / np.float32(255))
+        parts = np.full_like(scene.alpha, UNLABELLED) if scene.parts is None else scene.parts
+        labels, parts = torch.from_numpy(labels), torch.from_numpy(part_labels(parts))
+        return torch.cat([to_tensor(image), prior]), labels, alpha, parts
 
 
 class MNetSamples(Samples):
@@ -102,9 +130,9 @@ class MNetSamples(Samples):
     where T is the crop's size and logits come at a random reduced size t.
     """
 
-    def __init__(self, data: Path, size: int, seed: int = 0, start: int = 0, cache: Path | None = None):
-        super().__init__(size, seed, start)
-        self.people = People(data, {"portraits_soft": 0.65, "portraits": 0.35}, "train", 800, cache)
+    def __init__(self, data: Path, size: int, seed: int = 0, cache: Path | None = None):
+        super().__init__(size, seed)
+        self.people = People(data, {"portraits_soft": 0.65, "portraits": 0.35}, "train", 800, cache, soft=True)
         self.backgrounds = load_backgrounds(backgrounds(data, "train"), 800)
 
     def sample(self, rng: np.random.Generator):
@@ -121,6 +149,8 @@ def scene_tensors(scene: scenes.Scene, rng: np.random.Generator) -> dict[str, to
         image = photometric.sensor_noise(image, rng)
     if rng.random() < 0.35:
         image = photometric.compress(image, rng)
+    if rng.random() < 0.06:
+        image = photometric.video(image, rng)
     return {
         "image": to_tensor(image),
         "alpha": torch.from_numpy(scene.alpha).float()[None] / 255,
@@ -132,16 +162,22 @@ def scene_tensors(scene: scenes.Scene, rng: np.random.Generator) -> dict[str, to
 class JointSamples(Samples):
     """Whole composited scenes for end-to-end training, with trimap labels for L_t.
 
-    A dict as `scene_tensors` makes it, plus labels [S/ratio, S/ratio] and `top`, `left`: the corner of the patch
-    of side `patch` that M-Net draws, placed so that an edge runs through it.
+    A dict as `scene_tensors` makes it, plus labels [S/ratio, S/ratio] and `top`, `left`, `side`: corner and size of
+    the patch that M-Net draws, one of the sizes `patches`, placed so that an edge runs through it.
     """
 
     def __init__(
-        self, data: Path, size: int, patch: int, ratio: int, seed: int = 0, start: int = 0, cache: Path | None = None
+        self,
+        data: Path,
+        size: int,
+        patches: tuple[int, ...],
+        ratio: int,
+        seed: int = 0,
+        cache: Path | None = None,
     ):
-        super().__init__(size, seed, start)
-        self.patch, self.ratio = patch, ratio
-        self.people = People(data, {"portraits_soft": 0.6, "portraits": 0.4}, "train", 800, cache)
+        super().__init__(size, seed)
+        self.patches, self.ratio = patches, ratio
+        self.people = People(data, {"portraits_soft": 0.6, "portraits": 0.4}, "train", 800, cache, soft=True)
         self.backgrounds = load_backgrounds(backgrounds(data, "train"), 800)
 
     def sample(self, rng: np.random.Generator):
@@ -150,12 +186,13 @@ class JointSamples(Samples):
         scene = scenes.composite(people_here, background, self.size, rng, fill=(0.6, 1.8))
         small = cv2.resize(scene.alpha, None, fx=1 / self.ratio, fy=1 / self.ratio, interpolation=cv2.INTER_AREA)
         labels = torch.from_numpy(trimap_labels(small, int(rng.integers(1, 4))))
-        top, left = self._corner(scene.alpha, rng)
-        return scene_tensors(scene, rng) | {"labels": labels, "top": top, "left": left}
+        side = int(rng.choice(self.patches))
+        top, left = self._corner(scene.alpha, side, rng)
+        return scene_tensors(scene, rng) | {"labels": labels, "top": top, "left": left, "side": side}
 
-    def _corner(self, alpha: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+    def _corner(self, alpha: np.ndarray, side: int, rng: np.random.Generator) -> tuple[int, int]:
         rows, columns = np.nonzero((alpha > 12) & (alpha < 243))
         pick = int(rng.integers(len(rows))) if len(rows) else None
         centre = (rows[pick], columns[pick]) if pick is not None else (self.size // 2, self.size // 2)
-        wobble = rng.integers(-self.patch // 4, self.patch // 4, 2)
-        return tuple(int(np.clip(c + w - self.patch // 2, 0, self.size - self.patch)) for c, w in zip(centre, wobble))
+        wobble = rng.integers(-side // 4, side // 4, 2)
+        return tuple(int(np.clip(c + w - side // 2, 0, self.size - side)) for c, w in zip(centre, wobble))

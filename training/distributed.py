@@ -3,7 +3,8 @@
     torchrun --nproc-per-node 2 -m training.train_tnet ...
 
 N processes with a batch of B take the same steps as one process with a batch of N·B, to rounding: each draws its own
-part of the same samples, gradients are averaged, and batch norms that learn share their statistics.
+part of the same samples, gradients are averaged, and batch norms that learn share their statistics (with
+`--no-shared-norms` each process's batch norms see its own batch: fewer waits, other numbers).
 
 On two CPU cores two processes of one thread each are faster than one process of two threads: depthwise convolutions
 split badly over threads.
@@ -71,16 +72,24 @@ def average_gradients(network: nn.Module) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
-class _Mean(torch.autograd.Function):
-    """`mean`, with gradients: what every process's loss owes to the shared value comes back to each."""
+class _Gather(torch.autograd.Function):
+    """[...] → [processes, ...]: the values of all processes, in all of them.
+
+    Gradients: what the losses of all processes owe to a value is summed and comes back to the process it is from.
+    """
 
     @staticmethod
     def forward(ctx, value: Tensor) -> Tensor:
-        return mean(value.clone())
+        rows = value.new_zeros(world_size(), *value.shape)
+        rows[rank()] = value
+        dist.all_reduce(rows)
+        return rows
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
-        return mean(gradient.contiguous().clone())
+        gradient = gradient.contiguous().clone()
+        dist.all_reduce(gradient)
+        return gradient[rank()]
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
@@ -93,12 +102,13 @@ class SharedBatchNorm(nn.BatchNorm2d):
         if not self.training or world_size() == 1:
             return super().forward(x)
         exact = x.float()  # [N, C, H, W]
-        centre = _Mean.apply(exact.mean((0, 2, 3)))
-        offset = exact - centre.view(1, -1, 1, 1)
-        variance = _Mean.apply((offset * offset).mean((0, 2, 3)))
+        variance, centre = torch.var_mean(exact, (0, 2, 3), correction=0)
+        centres, variances = _Gather.apply(torch.stack((centre, variance))).unbind(1)  # [processes, C] each
+        centre = centres.mean(0)
+        variance = (variances + (centres - centre) ** 2).mean(0)
         self._remember(centre.detach(), variance.detach(), world_size() * x.numel() // x.shape[1])
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (offset * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(x.dtype)
+        return ((exact - _per_channel(centre)) * _per_channel(scale) + _per_channel(self.bias)).to(x.dtype)
 
     @torch.no_grad()
     def _remember(self, centre: Tensor, variance: Tensor, count: int) -> None:
@@ -106,6 +116,11 @@ class SharedBatchNorm(nn.BatchNorm2d):
         self.running_mean.lerp_(centre, self.momentum)
         self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
         self.num_batches_tracked += 1
+
+
+def _per_channel(value: Tensor) -> Tensor:
+    """[C] → [1, C, 1, 1]."""
+    return value.view(1, -1, 1, 1)
 
 
 def share_batch_norms(network: nn.Module) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from shm_stream import Matting
+from shm_stream.measures import mean_absolute_difference, mean_iou
 from shm_stream.runners import load_runner
 
 from . import options
@@ -37,16 +38,6 @@ class Options:
     json: Path | None = None
 
 
-def mean_iou(alpha: np.ndarray, mask: np.ndarray) -> float:
-    """alpha [H, W] 0..1 and mask [H, W] bool → mean of the IoU of person and of background. Absent classes count 1."""
-    said = alpha >= 0.5
-    scores = []
-    for a, b in ((said, mask), (~said, ~mask)):
-        union = np.count_nonzero(a | b)
-        scores.append(np.count_nonzero(a & b) / union if union else 1.0)
-    return float(np.mean(scores))
-
-
 def measure(matting: Matting, example: Example) -> dict[str, float]:
     image = read_rgb(example.image)
     alpha = matting.still(image)
@@ -55,7 +46,7 @@ def measure(matting: Matting, example: Example) -> dict[str, float]:
         figures["mean_iou_percent"] = 100 * mean_iou(alpha, read_grey(example.mask, image.shape[:2]) > 127)
     if example.alpha:
         truth = read_grey(example.alpha, image.shape[:2]) / 255
-        figures["mad_x1e3"] = 1000 * float(np.abs(alpha - truth).mean())
+        figures["mad_x1e3"] = 1000 * mean_absolute_difference(alpha, truth)
     return figures
 
 

@@ -3,7 +3,8 @@
     python -m training.export --joint checkpoints/joint.pt --weights weights
     python -m training.export --tnet checkpoints/tnet.pt --mnet checkpoints/mnet.pt --weights weights
 
-Checkpoints are read for their averaged weights. ONNX graphs take any frame size.
+Checkpoints are read for their averaged weights. ONNX graphs take any frame size; the paper's M-Net has none, since the
+ONNX exporter knows no unpooling: that preset runs in torch.
 """
 
 from __future__ import annotations
@@ -18,18 +19,24 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from shm_stream.errors import InputError
 from shm_stream.matting_network import SHM
 from shm_stream.preset import get_preset
 
-from . import checkpoint, options
+from . import options
+from .train_joint import load_stage
 
 
 @dataclass
 class Options:
+    preset: str = "live"
     joint: Path | None = None
     tnet: Path | None = None
     mnet: Path | None = None
     weights: Path = Path("weights")
+    sharpness: float = 1.0
+    """T-Net's logits are multiplied by this. Trained on trimaps of random width it is less sure than it could be; the
+    factor is chosen on the validation split."""
     facts: Path | None = None
     """JSON with what the manifest says besides checksums: licence, sources, metrics, commands."""
 
@@ -37,13 +44,22 @@ class Options:
 def load_averaged(network: SHM, o: Options) -> SHM:
     """Fills both networks with the averaged weights of their checkpoints, or of the joint one."""
     if o.joint:
-        network.load_state_dict(checkpoint.load(o.joint)["average"])
+        load_stage(network, o.joint)
     elif o.tnet and o.mnet:
-        network.tnet.load_state_dict(checkpoint.load(o.tnet)["average"])
-        network.mnet.load_state_dict(checkpoint.load(o.mnet)["average"])
+        load_stage(network.tnet, o.tnet)
+        load_stage(network.mnet, o.mnet)
     else:
-        raise SystemExit("give --joint, or --tnet and --mnet")
+        raise InputError("give --joint, or --tnet and --mnet")
+    sharpen(network.tnet, o.sharpness)
     return network.eval()
+
+
+@torch.no_grad()
+def sharpen(tnet: torch.nn.Module, factor: float) -> None:
+    """Multiply the logits by `factor`, in the weights of the last layer."""
+    last = tnet.head[-1] if isinstance(tnet.head, torch.nn.Sequential) else tnet.head
+    last.weight *= factor
+    last.bias *= factor
 
 
 def export_onnx(network: SHM, folder: Path, name: str, halo: int) -> list[Path]:
@@ -87,17 +103,23 @@ def write_manifest(folder: Path, name: str, files: list[Path], facts: dict) -> N
     path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
-    preset = get_preset("live")
+def write(o: Options) -> None:
+    """Writes all files of the preset."""
+    preset = get_preset(o.preset)
     network = load_averaged(preset.build(), o)
     o.weights.mkdir(parents=True, exist_ok=True)
     tensors = o.weights / f"{preset.name}.safetensors"
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, tensors)
-    files = [tensors, *export_onnx(network, o.weights, preset.name, preset.halo)]
+    files = [tensors]
+    if preset.name == "live":
+        files += export_onnx(network, o.weights, preset.name, preset.halo)
     write_manifest(o.weights, preset.name, files, json.loads(o.facts.read_text()) if o.facts else {})
     for file in files:
         print(f"{file} {file.stat().st_size} bytes")
+
+
+def main() -> None:
+    options.run(write, Options, __doc__, "export")
 
 
 if __name__ == "__main__":

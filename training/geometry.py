@@ -33,6 +33,12 @@ def affine(
     return np.column_stack((linear, shift)).astype(np.float64)
 
 
+def warp_classes(classes: np.ndarray, matrix: np.ndarray, out: int, border: int) -> np.ndarray:
+    """Applies `matrix` to a map of class numbers: picks, never mixes. Outside the picture it is `border`."""
+    how = {"flags": cv2.INTER_NEAREST, "borderMode": cv2.BORDER_CONSTANT, "borderValue": border}
+    return cv2.warpAffine(classes, matrix, (out, out), **how)
+
+
 def warp(picture: np.ndarray, matrix: np.ndarray, out: int, *, border: int = cv2.BORDER_REFLECT_101) -> np.ndarray:
     """Applies `matrix`; averages over area first when it shrinks a lot, so that nothing aliases."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))

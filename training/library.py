@@ -11,6 +11,7 @@ import numpy as np
 from pymatting import estimate_foreground_ml
 
 from .layout import Example, limit_side, read_grey, read_rgb
+from .parts import parts_path, read_parts
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Person:
     """[H, W, 3] uint8 RGB straight colours; equals `image` where there is no soft alpha."""
     soft: bool
     set_name: str
+    parts: np.ndarray | None = None
+    """[H, W] uint8 as in `parts.py`, where asked for."""
 
 
 def _foreground_colours(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -43,9 +46,15 @@ def load_person(example: Example, side: int) -> Person:
     return Person(image, alpha, foreground, soft, example.set_name)
 
 
-def load_people(examples: list[Example], side: int, cache: Path | None = None) -> list[Person]:
-    """All of them; with `cache`, foreground colours are estimated once and kept as .npz files there."""
-    return [_cached(example, side, cache) if cache else load_person(example, side) for example in examples]
+def load_people(
+    examples: list[Example], side: int, cache: Path | None = None, parts: Path | None = None
+) -> list[Person]:
+    """All of them; with `cache`, foreground colours are estimated once and kept as .npz files there. `parts` is a
+    folder that `label_parts` wrote."""
+    found = [_cached(example, side, cache) if cache else load_person(example, side) for example in examples]
+    for person, example in zip(found, examples):
+        person.parts = read_parts(parts_path(parts, example), person.alpha.shape) if parts else None
+    return found
 
 
 def _cached(example: Example, side: int, cache: Path) -> Person:

@@ -1,4 +1,11 @@
-"""The paper's losses (section 4.4). Each returns its named terms and `total`."""
+"""The paper's losses (section 4.4). Each returns its named terms, which logs show, and `total`, which training lowers.
+
+total       L = L_p + λ·L_t of the stage, as far as it has them
+L_p         γ·alpha + (1 - γ)·composite
+L_t         cross entropy of the trimap
+alpha       |α_p - α_g|, mean over the pixels
+composite   |c_p - c_g|, mean over pixels and channels
+"""
 
 from __future__ import annotations
 
@@ -20,11 +27,11 @@ def prediction_loss(alpha: Tensor, sample: dict[str, Tensor]) -> dict[str, Tenso
     # c_p - c_g = (α_p - α_g)·(F - B)
     composite_term = ((alpha - truth) * (foreground - background)).abs().mean()
     total = GAMMA * alpha_term + (1 - GAMMA) * composite_term
-    return {"alpha": alpha_term, "composite": composite_term, "total": total}
+    return {"total": total, "L_p": total, "alpha": alpha_term, "composite": composite_term}
 
 
 def joint_loss(alpha: Tensor, logits: Tensor, labels: Tensor, sample: dict[str, Tensor]) -> dict[str, Tensor]:
     """L = L_p + λ·L_t; L_t is the cross entropy of the trimap `labels` [N, h, w] at the logits' size."""
     terms = prediction_loss(alpha, sample)
     trimap_term = F.cross_entropy(logits, labels)
-    return terms | {"trimap": trimap_term, "total": terms["total"] + LAMBDA * trimap_term}
+    return terms | {"total": terms["L_p"] + LAMBDA * trimap_term, "L_t": trimap_term}

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from . import photometric
-from .geometry import affine, random_crop, warp
+from .geometry import affine, random_crop, warp, warp_classes
 from .library import Person
+from .parts import UNLABELLED
 from .strands import add_strands
 
 
@@ -25,18 +26,22 @@ class Scene:
     """[S, S, 3] uint8 RGB true foreground colours, known for composites only."""
     soft: bool
     """Whether alpha is a true soft alpha (a hard mask says nothing about edges)."""
+    parts: np.ndarray | None = None
+    """[S, S] uint8 as in `parts.py`, where everybody's parts are known."""
 
 
 def photo(person: Person, size: int, rng: np.random.Generator, zoom: tuple[float, float]) -> Scene:
     """A random crop of a labelled photo."""
     matrix = random_crop(person.image.shape[:2], size, rng, zoom=zoom)
-    return Scene(warp(person.image, matrix, size), warp(person.alpha, matrix, size), None, None, person.soft)
+    parts = None if person.parts is None else warp_classes(person.parts, matrix, size, UNLABELLED)
+    return Scene(warp(person.image, matrix, size), warp(person.alpha, matrix, size), None, None, person.soft, parts)
 
 
 def empty(background: np.ndarray, size: int, rng: np.random.Generator) -> Scene:
     """A background without people: alpha is 0 everywhere."""
     picture = _backdrop(background, size, rng)
-    return Scene(picture, np.zeros((size, size), np.uint8), picture, picture, True)
+    nobody = np.zeros((size, size), np.uint8)
+    return Scene(picture, nobody, picture, picture, True, nobody)
 
 
 def composite(
@@ -49,9 +54,16 @@ def composite(
     backdrop = _backdrop(background, size, rng)
     image, alpha = backdrop.astype(np.float32), np.zeros((size, size), np.float32)
     foreground = backdrop.astype(np.float32)
+    parts = np.zeros((size, size), np.uint8) if all(person.parts is not None for person in people) else None
     light = rng.random() < 0.5
     for person in people:
-        colours, cover = _place(person, size, rng, fill)
+        matrix = _place(person, size, rng, fill)
+        if matrix is None:
+            continue
+        colours = warp(person.foreground, matrix, size, border=cv2.BORDER_REPLICATE)
+        cover = warp(person.alpha, matrix, size, border=cv2.BORDER_CONSTANT)
+        if parts is not None:
+            parts = np.where(cover > 127, warp_classes(person.parts, matrix, size, UNLABELLED), parts)
         colours = photometric.relight(colours, rng, 0.8) if light else colours
         a = (cover.astype(np.float32) / 255)[..., None]
         image += a * (colours - image)
@@ -60,7 +72,7 @@ def composite(
         foreground = np.where(whole > 1e-5, (a * colours + alpha[..., None] * (1 - a) * foreground) / whole, foreground)
         alpha += a[..., 0] * (1 - alpha)
     to_bytes = [np.clip(x + 0.5, 0, 255).astype(np.uint8) for x in (image, alpha * 255, foreground)]
-    return Scene(to_bytes[0], to_bytes[1], backdrop, to_bytes[2], True)
+    return Scene(to_bytes[0], to_bytes[1], backdrop, to_bytes[2], True, parts)
 
 
 def _backdrop(background: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -70,13 +82,14 @@ def _backdrop(background: np.ndarray, size: int, rng: np.random.Generator) -> np
     return photometric.relight(picture, rng, 0.7) if rng.random() < 0.5 else picture
 
 
-def _place(person: Person, size: int, rng: np.random.Generator, fill) -> tuple[np.ndarray, np.ndarray]:
-    """Colours [S, S, 3] and cover [S, S] of a person at a random size; cut by the lower edge when the photo was."""
+def _place(person: Person, size: int, rng: np.random.Generator, fill) -> np.ndarray | None:
+    """The matrix that puts a person at a random size somewhere; cut by the lower edge when the photo was. None when
+    nobody is in the photo."""
     height, width = person.alpha.shape
     rows = np.flatnonzero(person.alpha.max(1) > 127)
     columns = np.flatnonzero(person.alpha.max(0) > 127)
     if len(rows) == 0:
-        return np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)
+        return None
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     scale = size * np.exp(rng.uniform(*np.log(fill))) / (bottom - top)
     cut = bottom >= height - 3
@@ -85,7 +98,7 @@ def _place(person: Person, size: int, rng: np.random.Generator, fill) -> tuple[n
         foot = max(foot, size * rng.uniform(0.97, 1.0) + scale * (bottom - top) - size * rng.uniform(0.9, 1.1))
     anchor = (size * np.clip(rng.normal(0.5, 0.2), 0, 1), foot)
     angle = rng.normal(0, 4) if not cut and rng.random() < 0.3 else 0.0
-    matrix = affine(
+    return affine(
         (height, width),
         size,
         scale=scale,
@@ -95,8 +108,6 @@ def _place(person: Person, size: int, rng: np.random.Generator, fill) -> tuple[n
         flip=rng.random() < 0.5,
         anchor=anchor,
     )
-    cover = warp(person.alpha, matrix, size, border=cv2.BORDER_CONSTANT)
-    return warp(person.foreground, matrix, size, border=cv2.BORDER_REPLICATE), cover
 
 
 def edge_patch(person: Person, background: np.ndarray, size: int, rng: np.random.Generator, zoom=(0.6, 1.5)) -> Scene:

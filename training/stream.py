@@ -44,7 +44,12 @@ class Places:
 
 
 def batches(samples: Samples, places: Places, workers: int, collate=None, pin: bool = False) -> Iterator:
-    """Loads them in order, in `workers` processes (0: in this one)."""
+    """Loads them in order, in `workers` processes (0: in this one).
+
+    Workers are the parallelism, OpenCV's own threads would get into their way. They are ended before the workers are
+    forked off: a child that inherits them waits for ever when it uses or ends them.
+    """
+    cv2.setNumThreads(1)
     return iter(
         DataLoader(
             samples,
@@ -52,11 +57,5 @@ def batches(samples: Samples, places: Places, workers: int, collate=None, pin: b
             num_workers=workers,
             collate_fn=collate,
             pin_memory=pin,
-            worker_init_fn=_one_thread,
         )
     )
-
-
-def _one_thread(worker: int) -> None:
-    """Workers are the parallelism; OpenCV's threads would only get into their way."""
-    cv2.setNumThreads(1)

@@ -1,10 +1,11 @@
 """Stage 3: both networks end to end (paper, section 4.4), from the checkpoints of stages 1 and 2.
 
     python -m training.train_joint --data DATA --tnet checkpoints/tnet.pt --mnet checkpoints/mnet.pt \\
-        --out checkpoints/joint.pt --cache checkpoints/cache
+        --out checkpoints/joint.pt --cache checkpoints/cache [--config paper]
 
-T-Net reads whole scenes at reduced size, M-Net draws a patch of each at full size; the loss is L_p + λ·L_t.
-M-Net meets the trimaps of the very T-Net it will work with. Resumes when `--out` exists.
+T-Net reads whole scenes (reduced by `--ratio`), M-Net draws a patch of each, of one of the sizes `--patches`, resized
+to `--patch`; the loss is L_p + λ·L_t. M-Net meets the trimaps of the very T-Net it will work with. Resumes when `--out`
+exists. `torchrun --nproc-per-node N -m training.train_joint ...` trains in N processes.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch.utils.data import DataLoader
+from torch import Tensor
 
+from shm_stream.errors import InputError
 from shm_stream.matting_network import SHM, fuse, upsample_trimap
 from shm_stream.preset import get_preset
 
 from . import checkpoint, options
 from .datasets import JointSamples
 from .losses import joint_loss
-from .run import CommonOptions, Run
+from .parts import without_head
+from .preview import Preview
+from .run import CommonOptions, Run, begin
 
 
 @dataclass(kw_only=True)
@@ -32,6 +36,7 @@ class Options(CommonOptions):
     out: Path
     size: int = 576
     ratio: int = 3
+    patches: tuple[int, ...] = (256,)
     patch: int = 256
     batch: int = 8
     steps: int = 1000
@@ -40,45 +45,70 @@ class Options(CommonOptions):
     average: float = 0.995
 
 
-def patches(x: torch.Tensor, batch: dict, side: int, halo: int) -> torch.Tensor:
-    """Cuts [N, C, side + 2·halo, ...] at each sample's corner; beyond the picture its edge repeats."""
-    x = F.pad(x, (halo,) * 4, mode="replicate")
-    reach = side + 2 * halo
-    return torch.stack([p[:, t : t + reach, q : q + reach] for p, t, q in zip(x, batch["top"], batch["left"])])
+def cut_patches(x: Tensor, batch: dict[str, Tensor], patch: int, halo: int) -> Tensor:
+    """[N, C, S, S] → [N, C, patch + 2·halo, ...]: each sample's patch, resized when it has another size.
+
+    The halo lies around it; beyond the picture its edge repeats.
+    """
+    found = []
+    for picture, top, left, side in zip(x, *(batch[name].tolist() for name in ("top", "left", "side"))):
+        border = round(halo * side / patch)
+        padded = F.pad(picture[None], (border,) * 4, mode="replicate") if border else picture[None]
+        cut = padded[:, :, top : top + side + 2 * border, left : left + side + 2 * border]
+        size = (patch + 2 * halo,) * 2
+        same = cut.shape[2:] == size
+        found.append(cut if same else F.interpolate(cut, size=size, mode="bilinear", align_corners=False))
+    return torch.cat(found)
 
 
-def forward(network: SHM, batch: dict, ratio: int, side: int) -> dict[str, torch.Tensor]:
+def loss_of(network: SHM, batch: dict[str, Tensor], ratio: int, patch: int):
+    """L = L_p + λ·L_t, and what gives a preview."""
     image, halo = batch["image"], network.mnet.halo
     reduced = F.interpolate(image, scale_factor=1 / ratio, mode="area")
     prior = torch.zeros_like(reduced[:, :1])
-    logits = network.tnet(torch.cat([reduced, prior], 1).contiguous(memory_format=torch.channels_last))
+    logits = network.tnet(torch.cat([reduced, prior], 1).contiguous(memory_format=torch.channels_last)).float()
     trimap = upsample_trimap(logits, image.shape[2:])
-    tile = patches(torch.cat([image, trimap], 1), batch, side, halo)
-    alpha = fuse(patches(trimap, batch, side, 0), network.mnet(tile.contiguous(memory_format=torch.channels_last)))
-    truth = {name: patches(batch[name], batch, side, 0) for name in ("alpha", "foreground", "background")}
+    tile = cut_patches(torch.cat([image, trimap], 1), batch, patch, halo)
+    alpha_raw = network.mnet(tile.contiguous(memory_format=torch.channels_last)).float()
+    alpha = fuse(cut_patches(trimap, batch, patch, 0), alpha_raw)
+    seen = {name: cut_patches(batch[name], batch, patch, 0) for name in ("image", "alpha", "foreground", "background")}
     labelled = F.interpolate(logits, size=batch["labels"].shape[1:], mode="bilinear", align_corners=False)
-    return joint_loss(alpha, labelled, batch["labels"], truth)
+    terms = joint_loss(alpha, labelled, batch["labels"], seen)
+    return terms, lambda: Preview(seen["image"], alpha.detach(), seen["alpha"])
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
-    torch.set_num_threads(o.threads)
-    torch.manual_seed(o.seed)
+def load_stage(network: torch.nn.Module, path: Path) -> None:
+    """Takes the averaged weights of an earlier stage's checkpoint."""
+    try:
+        network.load_state_dict(without_head(checkpoint.load(path)["average"]))
+    except RuntimeError as error:
+        raise InputError(f"{path} is of another network; check --preset, --tnet and --mnet") from error
 
-    network = get_preset("live").build().to(memory_format=torch.channels_last)
-    network.tnet.load_state_dict(checkpoint.load(o.tnet)["average"])
-    network.mnet.load_state_dict(checkpoint.load(o.mnet)["average"])
+
+def train(o: Options) -> bool:
+    """Runs the stage and says whether it is complete."""
+    if max(o.patches) > o.size:
+        raise InputError(f"patches of {max(o.patches)} do not fit pictures of {o.size}; lower --patches")
+    device = begin(o)
+    network = get_preset(o.preset).build()
+    load_stage(network.tnet, o.tnet)
+    load_stage(network.mnet, o.mnet)
+    network = network.to(device, memory_format=torch.channels_last)
     groups = [
         {"params": network.tnet.parameters(), "lr": o.tnet_rate},
         {"params": network.mnet.parameters(), "lr": o.mnet_rate},
     ]
-    run = Run(network, torch.optim.Adam(groups), o.out, o)
-    samples = JointSamples(o.data, o.size, o.patch, o.ratio, o.seed, run.step, o.cache)
-    batches = iter(DataLoader(samples, o.batch, num_workers=o.workers))
-    # eight scenes are too few to estimate batch statistics: only their affine part goes on learning
+    run = Run(network, torch.optim.Adam(groups), o.out, o, device)
+    # so few scenes estimate batch statistics badly: only the affine part of batch norms goes on learning
     network.eval()
-    while not run.finished:
-        run.advance(forward(network, next(batches), o.ratio, o.patch))
+    return run.follow(
+        lambda: JointSamples(o.data, o.size, o.patches, o.ratio, o.seed, o.cache),
+        lambda batch: loss_of(network, batch, o.ratio, o.patch),
+    )
+
+
+def main() -> None:
+    options.run(train, Options, __doc__, "joint")
 
 
 if __name__ == "__main__":

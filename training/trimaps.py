@@ -7,6 +7,11 @@ import numpy as np
 
 from shm_stream.trimap import Trimap
 
+IGNORED = -100
+"""Label of pixels that no loss counts (the default of torch's cross entropy)."""
+EMPTY_PRIOR = 0.7
+"""How often the prior channel says nothing."""
+
 
 def _disc(radius: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
@@ -26,12 +31,24 @@ def trimap_labels(alpha: np.ndarray, radius: int) -> np.ndarray:
     return labels
 
 
+def mask_labels(mask: np.ndarray, ring: int) -> np.ndarray:
+    """[H, W] uint8 hard mask → [H, W] int64 class per pixel, or IGNORED.
+
+    A hard mask says what is certain and nothing about edges, where it is a few pixels off itself: `ring` pixels on both
+    sides of its edge are left out.
+    """
+    labels = trimap_labels(mask, ring)
+    labels[labels == Trimap.UNKNOWN] = IGNORED
+    return labels
+
+
 def random_prior(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """[H, W] uint8 alpha → [H, W] float32 0..1: the previous frame's alpha as seen from this one.
 
-    Half the time empty, as in a first frame; else the true alpha after motion, growth, blur and loss.
+    Mostly empty, as in a first frame and because a prior makes the sample easy; else the true alpha after motion,
+    growth, blur and loss.
     """
-    if rng.random() < 0.5:
+    if rng.random() < EMPTY_PRIOR:
         return np.zeros(alpha.shape, np.float32)
     prior = _moved(alpha, rng)
     radius = int(rng.integers(0, max(2, len(prior) // 48)))

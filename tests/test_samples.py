@@ -1,0 +1,108 @@
+"""What T-Net, M-Net and both together are shown: the range of scenes, labels, and that samples follow their place."""
+
+import copy
+import shutil
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("pymatting")
+
+from shm_stream.errors import InputError  # noqa: E402
+from shm_stream.trimap import Trimap  # noqa: E402
+from training import stream  # noqa: E402
+from training.datasets import JointSamples, MNetSamples, TNetSamples  # noqa: E402
+from training.trimaps import IGNORED  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def tnet_samples(training_data):
+    return TNetSamples(training_data, 64, seed=3)
+
+
+def same(a, b) -> bool:
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda data: TNetSamples(data, 64, 7),
+        lambda data: MNetSamples(data, 64, 7),
+        lambda data: JointSamples(data, 96, (48, 64), 3, 7),
+    ],
+    ids=["tnet", "mnet", "joint"],
+)
+def test_a_sample_is_a_function_of_seed_step_and_place(training_data, make):
+    samples = make(training_data)
+    again, other_seed = copy.copy(samples), copy.copy(samples)
+    other_seed.seed = 8
+    late = samples[5, 2]
+    assert same(late, again[5, 2]), "whatever was drawn before"
+    for different in (samples[5, 3], samples[6, 2], samples[2, 5], other_seed[5, 2]):
+        assert not same(late, different)
+
+
+def test_processes_and_workers_share_one_stream(training_data, monkeypatch):
+    """Two processes of two places each see what one process of four sees; loader workers change nothing."""
+    samples = TNetSamples(training_data, 64, seed=3)
+    whole = next(stream.batches(samples, stream.Places(4, 6, 4), 0))
+    parts = []
+    for rank in (0, 1):
+        monkeypatch.setattr(stream.distributed, "rank", lambda rank=rank: rank)
+        parts.append(next(stream.batches(samples, stream.Places(4, 6, 2), workers=2 * rank)))
+    assert same(list(whole), [torch.cat(pair) for pair in zip(*parts)])
+
+
+def test_scenes_cover_what_users_show(tnet_samples):
+    """0 to 3 people, near and far, cut by the lower edge or not."""
+    shares, touching = [], []
+    for step in range(150):
+        alpha = tnet_samples.scene(np.random.default_rng(step)).alpha
+        shares.append((alpha > 127).mean())
+        touching.append((alpha[-1] > 127).any())
+    shares = np.array(shares)
+    assert (shares == 0).any(), "rooms without anyone"
+    assert (shares[shares > 0] < 0.08).any() and (shares > 0.45).any(), "small and large people"
+    assert 0.2 < np.mean(touching) < 0.95, "webcam framing, and whole people"
+
+
+def test_hard_masks_supervise_t_net_away_from_edges_only(training_data):
+    """The group photos have hard masks only: their edges are not counted, and never called unknown."""
+    samples = TNetSamples(training_data, 64, seed=3, photos=1.0, empty=0.0)
+    kinds = {True: set(), False: set()}
+    for step in range(60):
+        _, labels, *_ = samples[step, 0]
+        scene = samples.scene(np.random.default_rng((3, step, 0)))
+        kinds[scene.soft] |= set(labels.unique().tolist())
+    assert kinds[True] == set(map(int, Trimap))
+    assert kinds[False] == {int(Trimap.FOREGROUND), int(Trimap.BACKGROUND), IGNORED}
+
+
+def test_nobody_is_pasted_with_a_hard_mask(training_data, tnet_samples):
+    crowds = (tnet_samples.pasted, MNetSamples(training_data, 64).people)
+    people = [person for crowd in crowds for people_of_set in crowd.sets for person in people_of_set]
+    assert people and all(person.soft for person in people)
+
+
+def test_sets_without_soft_alphas_are_an_input_error(training_data, tmp_path):
+    copy = tmp_path / "data"
+    shutil.copytree(training_data, copy)
+    for alpha in (copy / "people" / "portraits").glob("*.alpha.png"):
+        alpha.unlink()
+    with pytest.raises(InputError, match="portraits has no photos with a soft alpha"):
+        MNetSamples(copy, 64)
+
+
+def test_patches_of_all_sizes_lie_inside(training_data):
+    samples = JointSamples(training_data, 96, (48, 64), 3)
+    drawn = [samples[0, place] for place in range(12)]
+    assert {s["side"] for s in drawn} == {48, 64}
+    for s in drawn:
+        assert 0 <= s["top"] <= 96 - s["side"] and 0 <= s["left"] <= 96 - s["side"]
+        assert s["labels"].shape == (32, 32)
