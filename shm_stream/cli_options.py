@@ -73,7 +73,7 @@ def _add_networks(parser: Parser) -> None:
     group.add_argument("--preset", default="live", help=f"{' or '.join(PRESETS)} (default: live)")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     group.add_argument("--runner", choices=[*RUNNERS], help="what runs the networks (default: by device)")
-    group.add_argument("--tnet-size", metavar="N", type=_whole, help="short side of T-Net's input in pixels")
+    group.add_argument("--tnet-size", metavar="N", type=_whole, help="T-Net reads about N x N pixels of each frame")
     group.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
 
 

@@ -21,7 +21,7 @@ class Matting:
     preset     "live" or "paper"
     device     "auto", "cpu", "cuda" or "cuda:N"
     runner     "onnxruntime", "torch" or None for the usual one of the device
-    tnet_size  short side of T-Net's input in pixels; None for the preset's own
+    tnet_size  T-Net's input has about tnet_size squared pixels; None for the preset's own
 
     Raises InputError for names that do not exist, a device that cannot be used, or missing weights.
     """

@@ -11,7 +11,7 @@ from .errors import InputError
 class Preset:
     name: str
     tnet_size: int
-    """Short side of T-Net's input in pixels."""
+    """T-Net's input has about as many pixels as a square of this side."""
     halo: int
     """Pixels of context that M-Net eats on every side."""
     multiple: int

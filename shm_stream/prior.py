@@ -18,16 +18,16 @@ exceed it too, which costs no more than one frame without a prior.
 def tnet_shape(height: int, width: int, tnet_size: int) -> tuple[int, int]:
     """(h, w) of T-Net's input for a frame of `height` x `width`.
 
-    The short side is `tnet_size`, the long one follows the frame up to twice that, both in multiples of 32.
+    About `tnet_size` squared pixels, so that every frame costs the same, in the frame's own proportions up to 1 : 2,
+    both in multiples of 32. At 256: 192 x 352 for 16 : 9, 224 x 288 for 4 : 3.
     """
-    short = max(32, _round_to_32(tnet_size))
-    aspect = max(height, width) / min(height, width)
-    long = max(short, min(_round_to_32(tnet_size * aspect), 2 * short))
+    stretch = min(max(height, width) / min(height, width), 2.0) ** 0.5
+    short, long = _round_to_32(tnet_size / stretch), _round_to_32(tnet_size * stretch)
     return (short, long) if height <= width else (long, short)
 
 
 def _round_to_32(pixels: float) -> int:
-    return int(pixels / 32 + 0.5) * 32
+    return max(1, int(pixels / 32 + 0.5)) * 32
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

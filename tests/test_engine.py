@@ -42,19 +42,27 @@ def run_stages(engine, work):
 @pytest.mark.parametrize(
     ("height", "width", "size", "expected"),
     [
-        (1080, 1920, 256, (256, 448)),
-        (1920, 1080, 256, (448, 256)),
-        (480, 640, 256, (256, 352)),
+        (1080, 1920, 256, (192, 352)),
+        (1920, 1080, 256, (352, 192)),
+        (480, 640, 256, (224, 288)),
         (100, 100, 256, (256, 256)),
-        (100, 1000, 256, (256, 512)),
-        (1000, 1, 256, (512, 256)),
-        (720, 1280, 250, (256, 448)),
+        (100, 1000, 256, (192, 352)),
+        (1000, 1, 256, (352, 192)),
+        (720, 1280, 250, (192, 320)),
         (1, 1, 32, (32, 32)),
-        (1080, 1920, 800, (800, 1408)),
+        (1000, 1, 32, (32, 32)),
+        (1080, 1920, 800, (608, 1056)),
     ],
 )
 def test_tnet_shape(height, width, size, expected):
     assert tnet_shape(height, width, size) == expected
+
+
+@pytest.mark.parametrize("size", [192, 256, 384])
+def test_every_frame_costs_t_net_about_the_same(size):
+    for height, width in ((1080, 1920), (480, 640), (600, 800), (1, 1), (2160, 4096), (720, 300)):
+        for h, w in (tnet_shape(height, width, size), tnet_shape(width, height, size)):
+            assert 0.85 < h * w / size**2 < 1.15
 
 
 def test_softmax_is_that_of_float64_and_safe():
