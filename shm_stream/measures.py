@@ -12,7 +12,7 @@ rvm    Robust Video Matting: MAD and MSE (means) x 1e3; gradient and connectivit
 So the paper's SAD is RVM's MAD, and MSE is the same in both. RVM also stretches each alpha to 0..1 before its
 gradient error; here alphas are taken as they are, which is the same wherever they reach from 0 to 1.
 
-Every function raises InputError for arrays that do not fit together.
+Every function raises InputError for arrays that do not fit together, hold NaN or leave 0..1.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ CONNECTIVITY_LEVELS = 10
 """Thresholds 0.1, 0.2, ... 1.0."""
 CONNECTIVITY_THETA = 0.15
 """Smaller distances to the connected region count as connected."""
+RANGE_SLACK = 1e-4
+"""How far rounding may carry an alpha out of 0..1."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Errors:
 
 def compare(alpha: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> Errors:
     """All four errors of `alpha` against `truth`."""
+    check_alphas(alpha, truth, mask)
     pixels = truth.size if mask is None else np.count_nonzero(mask)
     return Errors(
         pixels,
@@ -118,6 +121,8 @@ def mean_iou(alpha: np.ndarray, person: np.ndarray, mask: np.ndarray | None = No
     person  [H, W] bool, the true hard mask
     """
     check_alphas(alpha, person, mask)
+    if person.dtype != bool:
+        raise InputError(f"person must be [H, W] bool, got {person.dtype}; compare it with a threshold first")
     said, person = _inside(alpha >= 0.5, mask), _inside(person, mask)
     scores = []
     for a, b in ((said, person), (~said, ~person)):
@@ -128,20 +133,32 @@ def mean_iou(alpha: np.ndarray, person: np.ndarray, mask: np.ndarray | None = No
 
 def unknown_band(truth: np.ndarray, radius: int = 10) -> np.ndarray:
     """[H, W] bool: pixels at most `radius` pixels (in a square) from one that is neither fully in nor fully out."""
+    check_alpha("truth", truth)
+    if radius < 0:
+        raise InputError(f"radius must be 0 or more, got {radius}")
     soft = ((truth > 0) & (truth < 1)).astype(np.uint8)
     return cv2.dilate(soft, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)).astype(bool)
 
 
 def check_alphas(alpha: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> None:
-    """Raise InputError unless the arrays are pictures of one size, in floating point or bool."""
-    for name, array in (("alpha", alpha), ("truth", truth)):
-        if array.dtype.kind not in "fb" or array.ndim != 2 or array.size == 0:
-            found = f"{list(array.shape)} {array.dtype}"
-            raise InputError(f"{name} must be [H, W] floating point in 0..1, got {found}; divide 8-bit alpha by 255")
+    """Raise InputError unless the arrays are alphas of one size, and `mask` fits them and is not empty."""
+    check_alpha("alpha", alpha)
+    check_alpha("truth", truth)
     if alpha.shape != truth.shape:
         raise InputError(f"alpha {list(alpha.shape)} and truth {list(truth.shape)} differ in size; scale one of them")
     if mask is not None and (mask.dtype != bool or mask.shape != truth.shape or not mask.any()):
         raise InputError(f"mask must be [H, W] bool of the size {list(truth.shape)} with at least one pixel set")
+
+
+def check_alpha(name: str, array: np.ndarray) -> None:
+    """Raise InputError unless `array`, called `name` in the message, is [H, W] bool or floating point in 0..1."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fb" or array.ndim != 2 or array.size == 0:
+        found = f"{list(array.shape)} {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise InputError(f"{name} must be [H, W] floating point in 0..1, got {found}; divide 8-bit alpha by 255")
+    lowest, highest = array.min(), array.max()
+    # NaN fails every comparison, so this is asked the positive way
+    if not (lowest >= -RANGE_SLACK and highest <= 1 + RANGE_SLACK):
+        raise InputError(f"{name} must lie in 0..1, got {float(lowest):g} to {float(highest):g}")
 
 
 def derivative_kernels() -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """How steady alpha is from frame to frame: dtSSD against a truth, flicker without one.
 
 Alphas are [H, W] floating point in 0..1, frames [H, W, 3] uint8 RGB. Every function raises InputError for arrays that
-do not fit together.
+do not fit together, hold NaN or leave 0..1.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ def flow_to_previous(frame: np.ndarray, previous: np.ndarray) -> np.ndarray:
 
     OpenCV's dense inverse search (Kroeger et al., ECCV 2016). Meant for consecutive frames of one scene.
     """
+    for picture in (frame, previous):
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+            raise InputError(f"frames must be [H, W, 3] uint8 RGB, got {list(picture.shape)} {picture.dtype}")
     if frame.shape != previous.shape:
         raise InputError(f"frames differ in size: {list(previous.shape)}, then {list(frame.shape)}")
     if min(frame.shape[:2]) < SMALLEST_SIDE:
