@@ -10,6 +10,7 @@ exists. `torchrun --nproc-per-node N -m training.train_joint ...` trains in N pr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,8 +62,8 @@ def cut_patches(x: Tensor, batch: dict[str, Tensor], patch: int, halo: int) -> T
     return torch.cat(found)
 
 
-def loss_of(network: SHM, batch: dict[str, Tensor], ratio: int, patch: int):
-    """L = L_p + λ·L_t, and what gives a preview."""
+def loss_of(network: SHM, batch: dict[str, Tensor], ratio: int, patch: int, fusion: Callable = fuse):
+    """L = L_p + λ·L_t, and what gives a preview. `fusion(trimap, alpha_raw)` gives α_p."""
     image, halo = batch["image"], network.mnet.halo
     reduced = F.interpolate(image, scale_factor=1 / ratio, mode="area")
     prior = torch.zeros_like(reduced[:, :1])
@@ -70,7 +71,7 @@ def loss_of(network: SHM, batch: dict[str, Tensor], ratio: int, patch: int):
     trimap = upsample_trimap(logits, image.shape[2:])
     tile = cut_patches(torch.cat([image, trimap], 1), batch, patch, halo)
     alpha_raw = network.mnet(tile.contiguous(memory_format=torch.channels_last)).float()
-    alpha = fuse(cut_patches(trimap, batch, patch, 0), alpha_raw)
+    alpha = fusion(cut_patches(trimap, batch, patch, 0), alpha_raw)
     seen = {name: cut_patches(batch[name], batch, patch, 0) for name in ("image", "alpha", "foreground", "background")}
     labelled = F.interpolate(logits, size=batch["labels"].shape[1:], mode="bilinear", align_corners=False)
     terms = joint_loss(alpha, labelled, batch["labels"], seen)
@@ -85,8 +86,8 @@ def load_stage(network: torch.nn.Module, path: Path) -> None:
         raise InputError(f"{path} is of another network; check --preset, --tnet and --mnet") from error
 
 
-def train(o: Options) -> bool:
-    """Runs the stage and says whether it is complete."""
+def train(o: Options, loss: Callable = loss_of) -> bool:
+    """Runs the stage and says whether it is complete. `loss` has the arguments of `loss_of`."""
     if max(o.patches) > o.size:
         raise InputError(f"patches of {max(o.patches)} do not fit pictures of {o.size}; lower --patches")
     device = begin(o)
@@ -103,7 +104,7 @@ def train(o: Options) -> bool:
     network.eval()
     return run.follow(
         lambda: JointSamples(o.data, o.size, o.patches, o.ratio, o.seed, o.cache),
-        lambda batch: loss_of(network, batch, o.ratio, o.patch),
+        lambda batch: loss(network, batch, o.ratio, o.patch),
     )
 
 

@@ -9,6 +9,7 @@ ImageNet. `torchrun --nproc-per-node N -m training.train_mnet ...` trains in N p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,15 +68,13 @@ def loss_of(network: nn.Module, batch: dict[str, Tensor]):
     return prediction_loss(alpha, inner), lambda: Preview(inner["image"], alpha.detach(), inner["alpha"])
 
 
-def train(o: Options) -> bool:
-    """Runs the stage and says whether it is complete."""
+def train(o: Options, loss: Callable = loss_of) -> bool:
+    """Runs the stage and says whether it is complete. `loss` has the arguments of `loss_of`."""
     device = begin(o)
     network = fresh_network(o).to(device, memory_format=torch.channels_last)
     run = Run(network, torch.optim.Adam(network.parameters(), o.rate), o.out, o, device)
     network.train()
-    return run.follow(
-        lambda: MNetSamples(o.data, o.size, o.seed, o.cache), lambda batch: loss_of(network, batch), collate
-    )
+    return run.follow(lambda: MNetSamples(o.data, o.size, o.seed, o.cache), lambda batch: loss(network, batch), collate)
 
 
 def main() -> None:
