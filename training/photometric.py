@@ -103,7 +103,7 @@ def motion_kernel(rng: np.random.Generator, most: int = 9) -> np.ndarray:
 def lens_kernel(rng: np.random.Generator, most: int = 9) -> np.ndarray:
     """A disc of up to `most` pixels across, as an unfocused lens makes of a point; sums to 1."""
     radius = rng.uniform(0.8, most / 2)
-    y, x = np.mgrid[: most, : most] - (most - 1) / 2
+    y, x = np.mgrid[:most, :most] - (most - 1) / 2
     kernel = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
     return kernel / kernel.sum()
 
