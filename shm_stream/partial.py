@@ -7,7 +7,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, ShmStreamError
 
 
 def partial_path(target: Path) -> Path:
@@ -23,6 +23,22 @@ def commit(partial: Path, target: Path) -> None:
 def discard(partial: Path) -> None:
     """Delete an unfinished file, if there is one."""
     partial.unlink(missing_ok=True)
+
+
+def write_texts(texts: dict[Path, str]) -> None:
+    """Write text files; none gets its name before all are complete. Raises ShmStreamError; no unfinished file stays."""
+    partials = {target: partial_path(target) for target in texts}
+    try:
+        for target, text in texts.items():
+            # file names that are not UTF-8 reach us as lone surrogates
+            partials[target].write_bytes(text.encode("utf-8", "backslashreplace"))
+        for target, partial in partials.items():
+            commit(partial, target)
+    except OSError as error:
+        raise ShmStreamError(f"cannot write {', '.join(map(str, texts))}: {error.strerror or error}") from error
+    finally:
+        for partial in partials.values():
+            discard(partial)
 
 
 def check_target(target: Path, inputs: list[Path], *, overwrite: bool) -> None:

@@ -1,4 +1,4 @@
-"""Folders that cannot be written are noticed before work starts, whatever their permission bits say."""
+"""Folders that cannot be written are noticed before work starts; files get their names when they are complete."""
 
 import stat
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shm_stream import partial
-from shm_stream.errors import InputError
+from shm_stream.errors import InputError, ShmStreamError
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc exists on Linux only")
@@ -35,3 +35,13 @@ def test_probe_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(InputError, match="does not exist; create it first"):
         partial.check_folder(tmp_path / "nowhere")
+
+
+def test_texts_get_their_names_together(tmp_path, monkeypatch):
+    one, two = tmp_path / "one.json", tmp_path / "two.html"
+    partial.write_texts({one: "größe \udcff", two: "2"})
+    assert one.read_text(encoding="utf-8") == "größe \\udcff" and two.read_text() == "2"
+    one.write_text("before")
+    with pytest.raises(ShmStreamError, match="cannot write .*one.json, .*none.html: No such file or directory"):
+        partial.write_texts({one: "after", tmp_path / "none" / "none.html": ""})
+    assert one.read_text() == "before" and sorted(p.name for p in tmp_path.iterdir()) == ["one.json", "two.html"]
