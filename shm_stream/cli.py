@@ -36,6 +36,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    if argv[:1] == ["eval"]:  # an input of that name is given as ./eval
+        from .cli_eval import run_eval
+
+        return run_eval(argv[1:])
     arguments = make_parser().parse_args(argv)
     from .job import Job  # after the options: --help and a misspelt option need no media library
     from .progress import open_progress

@@ -24,6 +24,8 @@ examples:
   shm-stream talk.mp4 --bg transparent -o talk.mov   ProRes 4444 with alpha
   shm-stream talk.mp4 --alpha talk_alpha.mp4 -ss 1:30 -t 10
   shm-stream photos/ --bg "#00b140" -o green/
+
+To measure mattes against labels, or how steady they are: shm-stream eval (see shm-stream eval --help).
 """
 
 
@@ -31,7 +33,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line instead of printing the whole usage."""
 
     def error(self, message: str):
-        raise InputError(f"{message} (see shm-stream --help)")
+        raise InputError(f"{message} (see {self.prog} --help)")
 
 
 def make_parser() -> Parser:
@@ -45,7 +47,8 @@ def make_parser() -> Parser:
     )
     parser.add_argument("input", metavar="INPUT", help="a video, an image, or a folder of images")
     _add_outputs(parser)
-    _add_networks(parser)
+    networks = add_networks(parser)
+    networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
     _add_range(parser)
     group = parser.add_argument_group("messages")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
@@ -68,13 +71,14 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument("-y", "--overwrite", action="store_true", help="overwrite outputs that exist")
 
 
-def _add_networks(parser: Parser) -> None:
+def add_networks(parser: Parser):
+    """Add the options that choose networks and what runs them; returns their group."""
     group = parser.add_argument_group("networks")
     group.add_argument("--preset", default="live", help=f"{' or '.join(PRESETS)} (default: live)")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     group.add_argument("--runner", choices=[*RUNNERS], help="what runs the networks (default: by device)")
     group.add_argument("--tnet-size", metavar="N", type=_whole, help="T-Net reads about N x N pixels of each frame")
-    group.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
+    return group
 
 
 def _add_range(parser: Parser) -> None:

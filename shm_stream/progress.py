@@ -56,7 +56,9 @@ class LiveProgress:
         from rich.progress import BarColumn, Progress, TextColumn
 
         columns = (BarColumn(), TextColumn("{task.fields[text]}"))
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        # lines on stdout are printed above the bar, but stay out of stderr when stdout goes to a file
+        above = sys.stdout.isatty()
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=above)
         self._total = total
         self._task = self._bar.add_task("", total=total, text="starting")
         self._started = time.monotonic()
