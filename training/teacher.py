@@ -30,7 +30,7 @@ class SelfieMulticlass:
         try:
             self._network = Interpreter(model_path=str(model), num_threads=threads)
         except (ValueError, RuntimeError) as error:
-            raise InputError(f"{model} is no readable .tflite model; training/teacher.py says where it is") from error
+            raise InputError(f"{model} is not a readable .tflite model; see training/teacher.py") from error
         self._network.allocate_tensors()
         self._input = self._network.get_input_details()[0]["index"]
         self._output = self._network.get_output_details()[0]["index"]
