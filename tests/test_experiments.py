@@ -12,6 +12,9 @@ pytest.importorskip("matplotlib")
 from training.experiments import __main__ as command  # noqa: E402
 from training.experiments import methods, settings, trainings  # noqa: E402
 
+pytestmark = pytest.mark.timeout(400)
+"""Eight short trainings take a quarter of a minute of one free core."""
+
 SMALL = dict(steps=2, images=2, size=64, batch=2, workers=0, threads=1)
 
 

@@ -17,7 +17,7 @@ THICK = 0.38
 
 def write(path: Path, rows: dict[str, Row]) -> None:
     """Errors as multiples of SHM's, here and in the paper; a table a row, a measure a column."""
-    figure = Figure(figsize=(13, 11.5), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(13, 10.5), layout="constrained", facecolor="white")
     heights = [len(table.lines) for table in TABLES]
     axes = figure.subplots(len(TABLES), len(MEASURES), height_ratios=heights, squeeze=False)
     for table, line in zip(TABLES, axes):
@@ -29,7 +29,7 @@ def write(path: Path, rows: dict[str, Row]) -> None:
     figure.suptitle("Error as a multiple of SHM's: 1 is SHM, less is better", fontsize=13, color=INK)
     handles = [axes[0][0].barh([0], [0], color=colour) for colour in (HERE, PAPER)]
     figure.legend(handles, ["here", "paper"], loc="outside lower center", ncols=2, frameon=False)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=100)
 
 
 def draw_panel(panel, table: Table, place: int, rows: dict[str, Row]) -> None:
@@ -39,11 +39,11 @@ def draw_panel(panel, table: Table, place: int, rows: dict[str, Row]) -> None:
     for y, line in enumerate(table.lines):
         theirs = line.figures[place] / SHM[place]
         panel.barh(y + THICK / 2, theirs, THICK, color=PAPER)
-        write_value(panel, theirs, y + THICK / 2, f"{theirs:.1f}")
+        write_value(panel, theirs, y + THICK / 2, f"{theirs:.2f}")
         if line.method and own:
             ours = rows[line.method].means[measure] / own
             panel.barh(y - THICK / 2, ours, THICK, color=HERE)
-            write_value(panel, ours, y - THICK / 2, f"{ours:.1f}")
+            write_value(panel, ours, y - THICK / 2, f"{ours:.2f}")
         else:
             write_value(panel, 0, y - THICK / 2, "not run")
     panel.axvline(1, color=INK, linewidth=0.8, linestyle=":")

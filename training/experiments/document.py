@@ -33,7 +33,9 @@ too: by its definition Conn is about as large as SAD, in the paper's tables it i
 
 Every method is measured on the same {images} pictures of {size}x{size} pixels: held-out people on held-out
 backgrounds, with exact alpha (`evaluate_composites.py`). All share one T-Net, which reads {side}x{side} pixels. All
-M-Nets go on from the same start, with steps, batches, sizes and rate alike; only what a row is about differs:
+M-Nets go on from the same start, with steps, batches, sizes and rate alike; what differs is what a row is about. An
+M-Net that trains alone sees crops around edges with true trimaps (`train_mnet.py`), end to end it sees patches of whole
+scenes with T-Net's (`train_joint.py`).
 
 | training | what | minutes |
 |---|---|---:|
@@ -67,6 +69,10 @@ column knows no *open*.
 | end to end | batches of 10, rate 1e-5 | {steps} steps, batches of {batch}, rate 1e-5 for T-Net and 5e-4 for M-Net |
 | DIM | its own network and training | our M-Net, trained by its recipe |
 | DCNN, IFM | yes | no |
+
+Where the true alphas of DATA were made by closed-form matting, as those of the portraits that `weights/README.md`
+names, CF is at home: it solves for the truth with the method that made it. Its rows, and claims about it, say less
+then.
 """
 
 
@@ -91,7 +97,8 @@ def command(e: Experiment) -> str:
     """The command that does it again."""
     s, o = e.settings, e.options
     parts = ["python -m training.experiments --data DATA --out EXPERIMENTS --cache CACHE"]
-    parts += [f"--{name} {path.name}" for name, path in (("tnet", o.tnet), ("mnet", o.mnet)) if path]
+    given = {name: path for name, path in (("tnet", o.tnet), ("mnet", o.mnet)) if path}
+    parts += [f"--{name} {path.name if path.is_absolute() else path}" for name, path in given.items()]
     numbers = {name: getattr(s, name) for name in ("steps", "images", "size", "ratio", "batch", "seed")}
     text = " ".join(parts)
     return text + " \\\n    " + " ".join(f"--{name} {value}" for name, value in numbers.items())
@@ -106,7 +113,7 @@ def facts(e: Experiment, rows: dict[str, Row]) -> list[str]:
         f"source at commit {read_json(e.options.out / 'settings.json')['commit']}",
         f"T-Net: `{s.tnet}`; where M-Nets start: {start}",
         f"{s.steps} steps of each training, {s.images} test pictures",
-        f"{minutes(training)} of training, {minutes(testing)} of matting the test pictures",
+        f"{minutes(training)} of training steps, {minutes(testing)} of matting the test pictures",
         machine(),
     ]
 
@@ -119,6 +126,7 @@ def trainings_text(e: Experiment) -> str:
     return "\n".join(
         f"| `{name}` | {training.what} | {trainings.seconds(e, name) / 60:.1f} |"
         for name, training in trainings.TRAININGS.items()
+        if not (name == trainings.START and e.settings.mnet)  # given, not trained
     )
 
 

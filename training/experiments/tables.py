@@ -22,7 +22,12 @@ def table_line(line: Line, rows: dict[str, Row]) -> list[str]:
     if line.method is None:
         return [f"{line.label} ({NOT_RUN})", *("–" for _ in MEASURES), "–", *printed]
     row = rows[line.method]
-    return [line.label, *(f"{row.means[m]:.3f}" for m in MEASURES), f"{row.seconds:.2f}", *printed]
+    return [line.label, *(number(row.means[m]) for m in MEASURES), f"{row.seconds:.2f}", *printed]
+
+
+def number(value: float) -> str:
+    """Three decimals below 100, as the paper prints them; whole numbers above."""
+    return f"{value:.3f}" if value < 100 else f"{value:.0f}"
 
 
 def table_text(table: Table, rows: dict[str, Row]) -> str:
