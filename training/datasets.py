@@ -114,7 +114,7 @@ class TNetSamples(Samples):
 
     def sample(self, rng: np.random.Generator):
         scene = self.scene(rng)
-        labels = (trimap_labels if scene.soft else mask_labels)(scene.alpha, int(rng.integers(1, 6)))
+        labels = (trimap_labels if scene.soft else mask_labels)(scene.alpha, int(rng.integers(1, 4)))
         image = photometric.camera(scene.image, rng)
         prior = torch.from_numpy(random_prior(scene.alpha, rng))[None]
         alpha = torch.from_numpy(scene.alpha / np.float32(255))
