@@ -11,7 +11,7 @@ pytest.importorskip("pymatting")
 
 from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.trimap import Trimap  # noqa: E402
-from training import stream  # noqa: E402
+from training import scenes, stream  # noqa: E402
 from training.datasets import JointSamples, MNetSamples, TNetSamples  # noqa: E402
 from training.trimaps import IGNORED  # noqa: E402
 
@@ -106,3 +106,18 @@ def test_patches_of_all_sizes_lie_inside(training_data):
     for s in drawn:
         assert 0 <= s["top"] <= 96 - s["side"] and 0 <= s["left"] <= 96 - s["side"]
         assert s["labels"].shape == (32, 32)
+
+
+def test_things_in_front_lower_alpha_by_their_cover_and_nothing_else():
+    rng = np.random.default_rng(6)
+    person = np.full((96, 96), 255, np.uint8)
+    scene = scenes.Scene(np.full((96, 96, 3), 50, np.uint8), person, None, None, True, np.full((96, 96), 4, np.uint8))
+    covered = []
+    for _ in range(20):
+        made = scenes.occlude(scene, np.full((60, 80, 3), 250, np.uint8), rng)
+        cover = 1 - made.alpha / 255
+        assert np.allclose(made.image[..., 0], 50 + 200 * cover, atol=2)
+        assert (made.parts[cover > 0.6] == 0).all() and (made.parts[cover < 0.4] == 4).all()
+        covered.append(cover.mean())
+    assert 0 < min(covered) and 0.02 < np.mean(covered) < 0.3
+    assert (scene.alpha == 255).all()

@@ -26,6 +26,8 @@ PHOTO_SIDE = 448
 """Photos are held at this long side, or at twice the size of the samples."""
 PASTE_SETS = {"portraits_soft": 0.4, "portraits": 0.35, "fullbody": 0.25}
 """The same for people that are pasted: sets with soft alpha."""
+OCCLUDED = 0.2
+"""How often something stands in front of the people."""
 PERSON_HEIGHTS = (0.3, 1.6)
 """Heights of pasted people in units of the frame: from far away to faces that fill it."""
 
@@ -114,6 +116,8 @@ class TNetSamples(Samples):
 
     def sample(self, rng: np.random.Generator):
         scene = self.scene(rng)
+        if rng.random() < OCCLUDED:
+            scene = scenes.occlude(scene, self.backgrounds[rng.integers(len(self.backgrounds))], rng)
         labels = (trimap_labels if scene.soft else mask_labels)(scene.alpha, int(rng.integers(1, 4)))
         image = photometric.camera(scene.image, rng)
         prior = torch.from_numpy(random_prior(scene.alpha, rng))[None]
