@@ -56,8 +56,8 @@ def test_parts_follow_the_person_into_crops_and_pastes(training_data, labelled):
     rng = np.random.default_rng(4)
     room = np.zeros((128, 128, 3), np.uint8)
     for scene in (
-        scenes.photo(person, 64, rng, (0.9, 1.1)),
-        scenes.composite([person, person], room, 96, rng, (0.8, 1.2)),
+        scenes.photo(person, (64, 64), rng, (0.9, 1.1)),
+        scenes.composite([person, person], room, (96, 96), rng, (0.8, 1.2)),
     ):
         inside = scene.parts != parts.UNLABELLED
         assert set(np.unique(scene.parts[inside])) == {0, 1, 4}
@@ -78,7 +78,7 @@ def test_photos_without_parts_count_for_nothing(training_data, labelled):
 
 
 def test_empty_scenes_have_no_parts():
-    scene = scenes.empty(np.zeros((80, 80, 3), np.uint8), 64, np.random.default_rng(0))
+    scene = scenes.empty(np.zeros((80, 80, 3), np.uint8), (64, 64), np.random.default_rng(0))
     assert (scene.parts == 0).all()
 
 

@@ -10,8 +10,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("pymatting")
 
 from shm_stream.errors import InputError  # noqa: E402
+from shm_stream.prior import tnet_shape  # noqa: E402
 from shm_stream.trimap import Trimap  # noqa: E402
-from training import scenes, stream  # noqa: E402
+from training import datasets, geometry, scenes, stream  # noqa: E402
 from training.datasets import JointSamples, MNetSamples, TNetSamples  # noqa: E402
 from training.trimaps import IGNORED  # noqa: E402
 
@@ -63,7 +64,7 @@ def test_scenes_cover_what_users_show(tnet_samples):
     """0 to 3 people, near and far, cut by the lower edge or not."""
     shares, touching = [], []
     for step in range(150):
-        alpha = tnet_samples.scene(np.random.default_rng(step)).alpha
+        alpha = tnet_samples.scene(np.random.default_rng(step), (64, 64)).alpha
         shares.append((alpha > 127).mean())
         touching.append((alpha[-1] > 127).any())
     shares = np.array(shares)
@@ -78,7 +79,7 @@ def test_hard_masks_supervise_t_net_away_from_edges_only(training_data):
     kinds = {True: set(), False: set()}
     for step in range(60):
         _, labels, *_ = samples[step, 0]
-        scene = samples.scene(np.random.default_rng((3, step, 0)))
+        scene = samples.scene(np.random.default_rng((3, step, 0)), samples.shape(step))
         kinds[scene.soft] |= set(labels.unique().tolist())
     assert kinds[True] == set(map(int, Trimap))
     assert kinds[False] == {int(Trimap.FOREGROUND), int(Trimap.BACKGROUND), IGNORED}
@@ -121,3 +122,35 @@ def test_things_in_front_lower_alpha_by_their_cover_and_nothing_else():
         covered.append(cover.mean())
     assert 0 < min(covered) and 0.02 < np.mean(covered) < 0.3
     assert (scene.alpha == 255).all()
+
+
+def test_a_step_has_one_shape_and_all_shapes_that_t_net_reads_come(training_data):
+    samples = TNetSamples(training_data, 96, seed=3)
+    shapes = [samples[step, 0][0].shape[1:] for step in range(25)]
+    assert shapes == [samples[step, 1][0].shape[1:] for step in range(25)]
+    assert set(shapes) == {tnet_shape(*proportions, 96) for proportions in datasets.PROPORTIONS}
+    square = TNetSamples(training_data, 50, seed=3, square=True)
+    assert {tuple(square[step, 0][0].shape) for step in range(5)} == {(4, 50, 50)}
+
+
+def test_a_crop_at_zoom_one_is_the_largest_that_fits():
+    picture = np.zeros((40, 30), np.uint8)
+    picture[20:] = 255
+    matrix = geometry.random_crop((40, 30), (40, 30), NoChance(), zoom=(1.0, 1.0))
+    assert np.array_equal(geometry.warp(picture, matrix, (40, 30)), picture)
+    wide = geometry.random_crop((40, 30), (30, 60), NoChance(), zoom=(1.0, 1.0))
+    corners = np.linalg.inv(np.vstack([wide, [0, 0, 1]])) @ np.array([[0, 0, 1], [60, 30, 1]]).T
+    assert np.allclose(corners[:2].T, [[0, 12.5], [30, 27.5]])
+
+
+class NoChance:
+    """Every draw in the middle: no turn, no stretch, no mirroring."""
+
+    def uniform(self, low, high):
+        return (low + high) / 2
+
+    def normal(self, mean, spread):
+        return mean
+
+    def random(self):
+        return 0.6

@@ -56,7 +56,7 @@ def test_an_edge_patch_is_its_own_composite(seed):
     alpha = disc(240)
     photo = rng.integers(0, 255, (240, 240, 3)).astype(np.uint8)
     person = Person(photo, alpha, plain((180, 90, 40), 240), True, "people")
-    scene = scenes.edge_patch(person, photo, 96, rng)
+    scene = scenes.edge_patch(person, photo, (96, 96), rng)
     a = scene.alpha[..., None] / 255
     expected = a * scene.foreground + (1 - a) * scene.background
     assert np.abs(scene.image - expected).max() <= 1

@@ -100,7 +100,7 @@ def test_composites_are_exact(training_data):
     crowd = [load_person(e, 96) for e in layout.people(training_data, "portraits_soft", "all")]
     rng = np.random.default_rng(3)
     for _ in range(10):
-        scene = scenes.composite(crowd[:2], np.full((90, 90, 3), 200, np.uint8), 64, rng)
+        scene = scenes.composite(crowd[:2], np.full((90, 90, 3), 200, np.uint8), (64, 64), rng)
         alpha = scene.alpha[..., None] / 255
         again = alpha * scene.foreground + (1 - alpha) * scene.background
         assert np.abs(again - scene.image).max() <= 2

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from shm_stream.errors import InputError
+from shm_stream.prior import tnet_shape
 
 from . import photometric, scenes
 from .layout import backgrounds, labelled_photos, people
@@ -19,8 +20,10 @@ from .trimaps import mask_labels, random_prior, rough_logits, trimap_labels
 
 TNET_SETS = {"portraits_soft": 0.21, "portraits": 0.43, "fullbody": 0.20, "groups": 0.16}
 """How often a set is drawn, for photos shown as they are."""
-WHOLE_VIEW, CLOSE_VIEW = (0.75, 1.1), (0.7, 1.6)
+WHOLE_VIEW, CLOSE_VIEW = (0.95, 1.2), (0.8, 1.7)
 """Zoom of photos shown as they are: about the whole of it, as in use, or any part."""
+PROPORTIONS = {(4, 3): 0.55, (1, 1): 0.2, (3, 4): 0.1, (9, 16): 0.15}
+"""Height and width of T-Net's samples, and how often: those of photos, webcams and videos."""
 WHOLE_SHARE = 0.65
 PHOTO_SIDE = 448
 """Photos are held at this long side, or at twice the size of the samples."""
@@ -74,7 +77,8 @@ class People:
 class TNetSamples(Samples):
     """Photos, composites of 1 to 3 people, empty scenes.
 
-    A sample is [4, S, S] RGB + prior alpha, [S, S] trimap classes, [S, S] alpha, [S, S] parts of people.
+    A sample is [4, h, w] RGB + prior alpha, [h, w] trimap classes, [h, w] alpha, [h, w] parts of people. All samples
+    of a step have the same h and w, those that T-Net reads frames of some proportions at.
     """
 
     def __init__(
@@ -87,14 +91,15 @@ class TNetSamples(Samples):
         empty: float = 0.09,
         extra: tuple[Path, float] | None = None,
         parts: Path | None = None,
+        square: bool = False,
     ):
         """`photos` and `empty` are shares of photos as they are and of scenes without people; the rest is pasted.
 
         `extra` is a folder of further labelled photos, and its share of the photos as they are. `parts` is a folder
-        that `label_parts` wrote.
+        that `label_parts` wrote. `square` samples are [size, size], whatever T-Net would read.
         """
         super().__init__(size, seed)
-        self.photos, self.empty = photos, empty
+        self.photos, self.empty, self.square = photos, empty, square
         side = max(2 * size, PHOTO_SIDE)
         self.shown = People(data, TNET_SETS, "train", side, cache, parts=parts)
         if extra:
@@ -102,20 +107,30 @@ class TNetSamples(Samples):
         self.pasted = People(data, PASTE_SETS, "train", side, cache, soft=True, parts=parts)
         self.backgrounds = load_backgrounds(backgrounds(data, "train"), side)
 
-    def scene(self, rng: np.random.Generator) -> scenes.Scene:
+    def __getitem__(self, at: tuple[int, int]):
+        return self.sample(np.random.default_rng((self.seed, *at)), self.shape(at[0]))
+
+    def shape(self, step: int) -> tuple[int, int]:
+        """(h, w) of the samples of a step, about `size` squared pixels."""
+        if self.square:
+            return self.size, self.size
+        chosen = np.random.default_rng((self.seed, step)).choice(len(PROPORTIONS), p=list(PROPORTIONS.values()))
+        return tnet_shape(*list(PROPORTIONS)[chosen], self.size)
+
+    def scene(self, rng: np.random.Generator, shape: tuple[int, int]) -> scenes.Scene:
         kind = rng.random()
         if kind < self.photos:
             zoom = WHOLE_VIEW if rng.random() < WHOLE_SHARE else CLOSE_VIEW
-            return scenes.photo(self.shown.draw(rng), self.size, rng, zoom)
+            return scenes.photo(self.shown.draw(rng), shape, rng, zoom)
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
         if kind < self.photos + self.empty:
-            return scenes.empty(background, self.size, rng)
+            return scenes.empty(background, shape, rng)
         count = rng.choice((1, 2, 3), p=(0.75, 0.18, 0.07))
         crowd = [self.pasted.draw(rng) for _ in range(count)]
-        return scenes.composite(crowd, background, self.size, rng, PERSON_HEIGHTS)
+        return scenes.composite(crowd, background, shape, rng, PERSON_HEIGHTS)
 
-    def sample(self, rng: np.random.Generator):
-        scene = self.scene(rng)
+    def sample(self, rng: np.random.Generator, shape: tuple[int, int]):
+        scene = self.scene(rng, shape)
         if rng.random() < OCCLUDED:
             scene = scenes.occlude(scene, self.backgrounds[rng.integers(len(self.backgrounds))], rng)
         labels = (trimap_labels if scene.soft else mask_labels)(scene.alpha, int(rng.integers(1, 4)))
@@ -141,7 +156,7 @@ class MNetSamples(Samples):
 
     def sample(self, rng: np.random.Generator):
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
-        scene = scenes.edge_patch(self.people.draw(rng), background, self.size, rng)
+        scene = scenes.edge_patch(self.people.draw(rng), background, (self.size, self.size), rng)
         logits = rough_logits(scene.alpha, rng)
         return scene_tensors(scene, rng) | {"logits": torch.from_numpy(logits)}
 
@@ -187,7 +202,7 @@ class JointSamples(Samples):
     def sample(self, rng: np.random.Generator):
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
         people_here = [self.people.draw(rng) for _ in range(1 if rng.random() < 0.85 else 2)]
-        scene = scenes.composite(people_here, background, self.size, rng, fill=(0.6, 1.8))
+        scene = scenes.composite(people_here, background, (self.size, self.size), rng, fill=(0.6, 1.8))
         small = cv2.resize(scene.alpha, None, fx=1 / self.ratio, fy=1 / self.ratio, interpolation=cv2.INTER_AREA)
         labels = torch.from_numpy(trimap_labels(small, int(rng.integers(1, 4))))
         side = int(rng.choice(self.patches))

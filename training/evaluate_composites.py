@@ -46,7 +46,7 @@ def composites(o: Options):
         rng = np.random.default_rng((o.seed, index))
         person = load_person(examples[index % len(examples)], 800)
         room = read_rgb(rooms[rng.integers(len(rooms))])
-        yield scenes.composite([person], room, o.size, rng, fill=(0.6, 1.5))
+        yield scenes.composite([person], room, (o.size, o.size), rng, fill=(0.6, 1.5))
 
 
 def errors(alpha: np.ndarray, truth: np.ndarray, band: np.ndarray) -> dict[str, float]:

@@ -17,44 +17,44 @@ from .strands import add_strands
 @dataclass
 class Scene:
     image: np.ndarray
-    """[S, S, 3] uint8 RGB."""
+    """[H, W, 3] uint8 RGB."""
     alpha: np.ndarray
-    """[S, S] uint8."""
+    """[H, W] uint8."""
     background: np.ndarray | None
-    """[S, S, 3] uint8 RGB true background, known for composites only."""
+    """[H, W, 3] uint8 RGB true background, known for composites only."""
     foreground: np.ndarray | None
-    """[S, S, 3] uint8 RGB true foreground colours, known for composites only."""
+    """[H, W, 3] uint8 RGB true foreground colours, known for composites only."""
     soft: bool
     """Whether alpha is a true soft alpha (a hard mask says nothing about edges)."""
     parts: np.ndarray | None = None
-    """[S, S] uint8 as in `parts.py`, where everybody's parts are known."""
+    """[H, W] uint8 as in `parts.py`, where everybody's parts are known."""
 
 
-def photo(person: Person, size: int, rng: np.random.Generator, zoom: tuple[float, float]) -> Scene:
-    """A random crop of a labelled photo."""
+def photo(person: Person, size: tuple[int, int], rng: np.random.Generator, zoom: tuple[float, float]) -> Scene:
+    """A random crop of a labelled photo, of `size` (H, W)."""
     matrix = random_crop(person.image.shape[:2], size, rng, zoom=zoom)
     parts = None if person.parts is None else warp_classes(person.parts, matrix, size, UNLABELLED)
     return Scene(warp(person.image, matrix, size), warp(person.alpha, matrix, size), None, None, person.soft, parts)
 
 
-def empty(background: np.ndarray, size: int, rng: np.random.Generator) -> Scene:
+def empty(background: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> Scene:
     """A background without people: alpha is 0 everywhere."""
     picture = _backdrop(background, size, rng)
-    nobody = np.zeros((size, size), np.uint8)
+    nobody = np.zeros(size, np.uint8)
     return Scene(picture, nobody, picture, picture, True, nobody)
 
 
 def composite(
-    people: list[Person], background: np.ndarray, size: int, rng: np.random.Generator, fill=(0.45, 1.5)
+    people: list[Person], background: np.ndarray, size: tuple[int, int], rng: np.random.Generator, fill=(0.45, 1.5)
 ) -> Scene:
     """People pasted one over the other on a background; alpha is exact by construction.
 
-    `fill` is the range of a person's height in units of the frame.
+    `size` is (H, W); `fill` is the range of a person's height in units of the frame's.
     """
     backdrop = _backdrop(background, size, rng)
-    image, alpha = backdrop.astype(np.float32), np.zeros((size, size), np.float32)
+    image, alpha = backdrop.astype(np.float32), np.zeros(size, np.float32)
     foreground = backdrop.astype(np.float32)
-    parts = np.zeros((size, size), np.uint8) if all(person.parts is not None for person in people) else None
+    parts = np.zeros(size, np.uint8) if all(person.parts is not None for person in people) else None
     light = rng.random() < 0.5
     for person in people:
         matrix = _place(person, size, rng, fill)
@@ -78,7 +78,7 @@ def composite(
 def occlude(scene: Scene, thing: np.ndarray, rng: np.random.Generator) -> Scene:
     """Something in front of everybody: a blob of another photo, mostly low in the picture, as pets, plates and tables
     are. It is no person, so alpha is lowered by exactly its cover."""
-    size = len(scene.alpha)
+    size = scene.alpha.shape
     cover = _blob(size, rng)
     texture = warp(thing, random_crop(thing.shape[:2], size, rng, zoom=(1.0, 3.0)), size)
     a = cover[..., None]
@@ -88,28 +88,29 @@ def occlude(scene: Scene, thing: np.ndarray, rng: np.random.Generator) -> Scene:
     return Scene(image, alpha, None, None, scene.soft, parts)
 
 
-def _blob(size: int, rng: np.random.Generator) -> np.ndarray:
-    """[S, S] float32 cover 0..1: a round outline of random radii with a sharp or slightly soft edge."""
+def _blob(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """[H, W] float32 cover 0..1: a round outline of random radii with a sharp or slightly soft edge."""
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    radii = size * np.exp(rng.uniform(np.log(0.06), np.log(0.3))) * np.exp(rng.normal(0, 0.25, 12))
-    middle = size * np.array([rng.uniform(0, 1), rng.uniform(0.35, 1.05)])
+    side = min(size)
+    radii = side * np.exp(rng.uniform(np.log(0.06), np.log(0.3))) * np.exp(rng.normal(0, 0.25, 12))
+    middle = np.array([size[1] * rng.uniform(0, 1), size[0] * rng.uniform(0.35, 1.05)])
     stretch = np.exp(rng.normal(0, 0.3)) ** np.array([1, -1])
     outline = middle + radii[:, None] * np.stack((np.cos(angles), np.sin(angles)), -1) * stretch
-    cover = np.zeros((size, size), np.float32)
+    cover = np.zeros(size, np.float32)
     cv2.fillPoly(cover, [np.round(outline * 16).astype(np.int32)], 1.0, cv2.LINE_8, 4)
     # corners of the polygon become curves: blur, then steepen the edge again
-    smooth = cv2.GaussianBlur(cover, (0, 0), size / 40)
+    smooth = cv2.GaussianBlur(cover, (0, 0), side / 40)
     return np.clip((smooth - 0.5) * rng.uniform(4, 16) + 0.5, 0, 1)
 
 
-def _backdrop(background: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def _backdrop(background: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     picture = warp(background, random_crop(background.shape[:2], size, rng, zoom=(1.0, 2.0)), size)
     if rng.random() < 0.3:
-        picture = photometric.blur(picture, rng, size / 60)
+        picture = photometric.blur(picture, rng, min(size) / 60)
     return photometric.relight(picture, rng, 0.7) if rng.random() < 0.5 else picture
 
 
-def _place(person: Person, size: int, rng: np.random.Generator, fill) -> np.ndarray | None:
+def _place(person: Person, size: tuple[int, int], rng: np.random.Generator, fill) -> np.ndarray | None:
     """The matrix that puts a person at a random size somewhere; cut by the lower edge when the photo was. None when
     nobody is in the photo."""
     height, width = person.alpha.shape
@@ -118,12 +119,13 @@ def _place(person: Person, size: int, rng: np.random.Generator, fill) -> np.ndar
     if len(rows) == 0:
         return None
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    scale = size * np.exp(rng.uniform(*np.log(fill))) / (bottom - top)
+    scale = size[0] * np.exp(rng.uniform(*np.log(fill))) / (bottom - top)
     cut = bottom >= height - 3
-    foot = size + (rng.uniform(1, 3) + scale * 2 if cut else rng.normal(-0.02, 0.12) * size)
-    if scale * (bottom - top) > 1.1 * size:
-        foot = max(foot, size * rng.uniform(0.97, 1.0) + scale * (bottom - top) - size * rng.uniform(0.9, 1.1))
-    anchor = (size * np.clip(rng.normal(0.5, 0.2), 0, 1), foot)
+    foot = size[0] + (rng.uniform(1, 3) + scale * 2 if cut else rng.normal(-0.02, 0.12) * size[0])
+    if scale * (bottom - top) > 1.1 * size[0]:
+        above = size[0] * (rng.uniform(0.97, 1.0) - rng.uniform(0.9, 1.1))
+        foot = max(foot, above + scale * (bottom - top))
+    anchor = (size[1] * np.clip(rng.normal(0.5, 0.2), 0, 1), foot)
     angle = rng.normal(0, 4) if not cut and rng.random() < 0.3 else 0.0
     return affine(
         (height, width),
@@ -137,8 +139,10 @@ def _place(person: Person, size: int, rng: np.random.Generator, fill) -> np.ndar
     )
 
 
-def edge_patch(person: Person, background: np.ndarray, size: int, rng: np.random.Generator, zoom=(0.6, 1.5)) -> Scene:
-    """A `size` crop around a random point of the person's soft edge, on another background.
+def edge_patch(
+    person: Person, background: np.ndarray, size: tuple[int, int], rng: np.random.Generator, zoom=(0.6, 1.5)
+) -> Scene:
+    """A crop of `size` (H, W) around a random point of the person's soft edge, on another background.
 
     `zoom` is output pixels per photo pixel: M-Net must know hair in small and in large pictures.
     """
@@ -155,7 +159,7 @@ def edge_patch(person: Person, background: np.ndarray, size: int, rng: np.random
     return Scene(image, alpha, backdrop, colours, True)
 
 
-def _edge_crop(person: Person, size: int, rng: np.random.Generator, zoom) -> tuple[np.ndarray, np.ndarray]:
+def _edge_crop(person: Person, size: tuple[int, int], rng: np.random.Generator, zoom) -> tuple[np.ndarray, np.ndarray]:
     """Foreground colours and alpha around a random point of the soft edge, turned and mirrored at random."""
     rows, columns = np.nonzero((person.alpha > 25) & (person.alpha < 230))
     height, width = person.alpha.shape
@@ -165,7 +169,7 @@ def _edge_crop(person: Person, size: int, rng: np.random.Generator, zoom) -> tup
         size,
         scale=np.exp(rng.uniform(*np.log(zoom))),
         centre=(columns[pick], rows[pick]) if len(rows) else (width / 2, height / 2),
-        anchor=tuple(rng.uniform(0.2, 0.8, 2) * size),
+        anchor=tuple(rng.uniform(0.2, 0.8, 2) * size[::-1]),
         angle=rng.normal(0, 10),
         flip=rng.random() < 0.5,
     )

@@ -35,6 +35,8 @@ class Options(CommonOptions):
     backbone: Path | None = None
     """ImageNet weights of the paper's encoder, in torchvision's naming."""
     size: int = 224
+    square: bool = False
+    """Samples of `size` x `size` (paper, section 4.4) instead of the shapes that T-Net reads frames at."""
     batch: int = 16
     steps: int = 4500
     rate: float = 1e-3
@@ -146,7 +148,7 @@ def train(o: Options) -> bool:
 
     def samples() -> TNetSamples:
         extra = (o.extra, o.extra_share) if o.extra else None
-        return TNetSamples(o.data, o.size, o.seed, o.cache, o.photos, o.empty, extra, o.parts)
+        return TNetSamples(o.data, o.size, o.seed, o.cache, o.photos, o.empty, extra, o.parts, o.square)
 
     return run.follow(samples, lambda batch: loss_of(network, batch, o))
 
