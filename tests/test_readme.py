@@ -23,6 +23,11 @@ def block_after(text: str, language: str) -> str:
 
 
 def commands() -> list[list[str]]:
+    """Those that matte; `eval` has a test of its own."""
+    return [line for line in all_commands() if line[0] != "eval"]
+
+
+def all_commands() -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in block_after("## Use it", "sh").splitlines()]
 
 
@@ -40,9 +45,11 @@ def here(tmp_path, monkeypatch):
     write_clip(tmp_path / "talk.mp4", frames)
     write_clip(tmp_path / "waves.mp4", [np.roll(frame, 9, 1) for frame in frames])
     bgr = cv2.cvtColor(frames[0], cv2.COLOR_RGB2BGR)
-    (tmp_path / "photos").mkdir()
-    for path in ("portrait.jpg", "photos/a.jpg", "photos/b.png"):
+    for folder in ("photos", "labelled"):
+        (tmp_path / folder).mkdir()
+    for path in ("portrait.jpg", "photos/a.jpg", "photos/b.png", "labelled/a.jpg"):
         cv2.imwrite(str(tmp_path / path), bgr)
+    cv2.imwrite(str(tmp_path / "labelled/a.mask.png"), np.tri(*bgr.shape[:2], dtype=np.uint8) * 255)
     (tmp_path / "beach.jpg").write_bytes((EXAMPLES / "beach.jpg").read_bytes())
     return tmp_path
 
@@ -70,6 +77,16 @@ def test_command_works(here, arguments, capsys):
         path = here / name
         files = list(path.iterdir()) if path.is_dir() else [path]
         assert files and all(file.stat().st_size > 0 for file in files), name
+
+
+@pytest.mark.parametrize("arguments", [c for c in all_commands() if c[0] == "eval"], ids=lambda a: " ".join(a))
+def test_eval_command_works(here, arguments, capsys):
+    assert main(arguments) == 0, capsys.readouterr().err
+    printed = capsys.readouterr().out
+    if "--html" in arguments:
+        assert "mIoU" in printed and "<html" in (here / "report.html").read_text(encoding="utf-8")
+    else:
+        assert "with prior" in printed and printed.splitlines()[-1].split()[-2] == "4"  # frames
 
 
 def test_example_command(tmp_path, capsys):
