@@ -91,6 +91,23 @@ def test_nobody_is_pasted_with_a_hard_mask(training_data, tnet_samples):
     assert people and all(person.soft for person in people)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda data: MNetSamples(data, 96, 7, photos=1.0), lambda data: JointSamples(data, 96, (48,), 3, 7, photos=1.0)],
+    ids=["mnet", "joint"],
+)
+def test_a_photo_as_it_is_asks_both_terms_of_the_loss_for_alpha(training_data, make, monkeypatch):
+    """Its pixels are the camera's, with no paste in them; its composite is white on black, which is alpha."""
+    samples = make(training_data)
+    monkeypatch.setattr(datasets.scenes, "composite", None)
+    monkeypatch.setattr(datasets.scenes, "edge_patch", None)
+    drawn = [samples[step, 0] for step in range(8)]
+    for s in drawn:
+        made = s["alpha"] * s["foreground"] + (1 - s["alpha"]) * s["background"]
+        assert torch.equal(made, s["alpha"].expand(3, -1, -1))
+    assert any(((s["alpha"] > 0.1) & (s["alpha"] < 0.9)).any() for s in drawn), "an edge is in sight"
+
+
 def test_sets_without_soft_alphas_are_an_input_error(training_data, tmp_path):
     copy = tmp_path / "data"
     shutil.copytree(training_data, copy)

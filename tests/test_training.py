@@ -141,6 +141,17 @@ def test_joint_run_and_export_give_what_the_runners_load(run_training, training_
     np.testing.assert_allclose(onnx.tnet(x), torch_runner.tnet(x), atol=1e-4)
 
 
+def test_joint_run_can_leave_t_net_as_it_is(run_training, training_data, tmp_path):
+    """Only its logits are scaled, once; M-Net learns on them."""
+    run_training(train_tnet, **tnet_options(training_data, tmp_path, 1))
+    run_training(train_mnet, **mnet_options(training_data, tmp_path, 1))
+    run_training(train_joint, **joint_options(training_data, tmp_path, 2) | {"tnet_rate": 0, "sharpness": 2})
+    tnet, mnet, joint = (checkpoint.load(tmp_path / f"{name}.pt")["average"] for name in ("tnet", "mnet", "joint"))
+    for name, value in tnet.items():
+        torch.testing.assert_close(joint[f"tnet.{name}"], value * (2 if name.startswith("head") else 1))
+    assert any(not torch.equal(joint[f"mnet.{name}"], value) for name, value in mnet.items())
+
+
 def test_unknown_option_is_an_error(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["train", "--data=x", "--out=y", "--setps=3"])
     with pytest.raises(SystemExit) as stopped:

@@ -29,6 +29,8 @@ PHOTO_SIDE = 448
 """Photos are held at this long side, or at twice the size of the samples."""
 PASTE_SETS = {"portraits_soft": 0.4, "portraits": 0.35, "fullbody": 0.25}
 """The same for people that are pasted: sets with soft alpha."""
+FULL_SIDE = 800
+"""M-Net draws detail: its photos are held at this long side."""
 OCCLUDED = 0.2
 """How often something stands in front of the people."""
 PERSON_HEIGHTS = (0.3, 1.6)
@@ -143,26 +145,36 @@ class TNetSamples(Samples):
 
 
 class MNetSamples(Samples):
-    """Crops around soft edges, composited with exact alpha, with a trimap as T-Net would give it.
+    """Crops around soft edges, pasted with exact alpha or as photographed, with a trimap as T-Net would give it.
 
     A sample is a dict of image [3, T, T], logits [3, t, t], alpha [1, T, T], foreground and background [3, T, T],
-    where T is the crop's size and logits come at a random reduced size t.
+    where T is the crop's size and logits come at a random reduced size t. `photos` is the share of photos as they are.
     """
 
-    def __init__(self, data: Path, size: int, seed: int = 0, cache: Path | None = None):
+    def __init__(self, data: Path, size: int, seed: int = 0, cache: Path | None = None, photos: float = 0.0):
         super().__init__(size, seed)
-        self.people = People(data, {"portraits_soft": 0.65, "portraits": 0.35}, "train", 800, cache, soft=True)
-        self.backgrounds = load_backgrounds(backgrounds(data, "train"), 800)
+        self.photos = photos
+        self.people = People(data, {"portraits_soft": 0.65, "portraits": 0.35}, "train", FULL_SIDE, cache, soft=True)
+        self.backgrounds = load_backgrounds(backgrounds(data, "train"), FULL_SIDE)
 
     def sample(self, rng: np.random.Generator):
-        background = self.backgrounds[rng.integers(len(self.backgrounds))]
-        scene = scenes.edge_patch(self.people.draw(rng), background, (self.size, self.size), rng)
+        scene = self.scene(rng, (self.size, self.size))
         logits = rough_logits(scene.alpha, rng)
         return scene_tensors(scene, rng) | {"logits": torch.from_numpy(logits)}
 
+    def scene(self, rng: np.random.Generator, shape: tuple[int, int]) -> scenes.Scene:
+        if self.photos and rng.random() < self.photos:
+            return scenes.photo_patch(self.people.draw(rng), shape, rng)
+        background = self.backgrounds[rng.integers(len(self.backgrounds))]
+        return scenes.edge_patch(self.people.draw(rng), background, shape, rng)
+
 
 def scene_tensors(scene: scenes.Scene, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-    """A composite as tensors. The camera's noise is on the image alone: alpha and colours stay the true ones."""
+    """A scene as tensors. The camera's noise is on the image alone: alpha and colours stay the true ones.
+
+    Of a photo as it is nobody knows the colours behind the edge; white on black makes its composite its alpha, so
+    that both terms of L_p ask for alpha.
+    """
     image = scene.image
     if rng.random() < 0.25:
         image = photometric.sensor_noise(image, rng)
@@ -170,19 +182,21 @@ def scene_tensors(scene: scenes.Scene, rng: np.random.Generator) -> dict[str, to
         image = photometric.compress(image, rng)
     if rng.random() < 0.06:
         image = photometric.video(image, rng)
+    picture = to_tensor(image)
     return {
-        "image": to_tensor(image),
+        "image": picture,
         "alpha": torch.from_numpy(scene.alpha).float()[None] / 255,
-        "foreground": to_tensor(scene.foreground),
-        "background": to_tensor(scene.background),
+        "foreground": torch.ones_like(picture) if scene.foreground is None else to_tensor(scene.foreground),
+        "background": torch.zeros_like(picture) if scene.background is None else to_tensor(scene.background),
     }
 
 
 class JointSamples(Samples):
-    """Whole composited scenes for end-to-end training, with trimap labels for L_t.
+    """Whole scenes for end-to-end training, composited or photographed, with trimap labels for L_t.
 
     A dict as `scene_tensors` makes it, plus labels [S/ratio, S/ratio] and `top`, `left`, `side`: corner and size of
-    the patch that M-Net draws, one of the sizes `patches`, placed so that an edge runs through it.
+    the patch that M-Net draws, one of the sizes `patches`, placed so that an edge runs through it. `photos` is the
+    share of photos as they are.
     """
 
     def __init__(
@@ -193,21 +207,27 @@ class JointSamples(Samples):
         ratio: int,
         seed: int = 0,
         cache: Path | None = None,
+        photos: float = 0.0,
     ):
         super().__init__(size, seed)
-        self.patches, self.ratio = patches, ratio
-        self.people = People(data, {"portraits_soft": 0.6, "portraits": 0.4}, "train", 800, cache, soft=True)
-        self.backgrounds = load_backgrounds(backgrounds(data, "train"), 800)
+        self.patches, self.ratio, self.photos = patches, ratio, photos
+        self.people = People(data, {"portraits_soft": 0.6, "portraits": 0.4}, "train", FULL_SIDE, cache, soft=True)
+        self.backgrounds = load_backgrounds(backgrounds(data, "train"), FULL_SIDE)
 
     def sample(self, rng: np.random.Generator):
-        background = self.backgrounds[rng.integers(len(self.backgrounds))]
-        people_here = [self.people.draw(rng) for _ in range(1 if rng.random() < 0.85 else 2)]
-        scene = scenes.composite(people_here, background, (self.size, self.size), rng, fill=(0.6, 1.8))
+        scene = self.scene(rng, (self.size, self.size))
         small = cv2.resize(scene.alpha, None, fx=1 / self.ratio, fy=1 / self.ratio, interpolation=cv2.INTER_AREA)
         labels = torch.from_numpy(trimap_labels(small, int(rng.integers(1, 4))))
         side = int(rng.choice(self.patches))
         top, left = self._corner(scene.alpha, side, rng)
         return scene_tensors(scene, rng) | {"labels": labels, "top": top, "left": left, "side": side}
+
+    def scene(self, rng: np.random.Generator, shape: tuple[int, int]) -> scenes.Scene:
+        if self.photos and rng.random() < self.photos:
+            return scenes.photo(self.people.draw(rng), shape, rng, CLOSE_VIEW)
+        background = self.backgrounds[rng.integers(len(self.backgrounds))]
+        people_here = [self.people.draw(rng) for _ in range(1 if rng.random() < 0.85 else 2)]
+        return scenes.composite(people_here, background, shape, rng, fill=(0.6, 1.8))
 
     def _corner(self, alpha: np.ndarray, side: int, rng: np.random.Generator) -> tuple[int, int]:
         rows, columns = np.nonzero((alpha > 12) & (alpha < 243))

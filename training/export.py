@@ -24,7 +24,7 @@ from shm_stream.matting_network import SHM
 from shm_stream.preset import get_preset
 
 from . import options
-from .train_joint import load_stage
+from .train_joint import load_stage, sharpen
 
 
 @dataclass
@@ -52,14 +52,6 @@ def load_averaged(network: SHM, o: Options) -> SHM:
         raise InputError("give --joint, or --tnet and --mnet")
     sharpen(network.tnet, o.sharpness)
     return network.eval()
-
-
-@torch.no_grad()
-def sharpen(tnet: torch.nn.Module, factor: float) -> None:
-    """Multiply the logits by `factor`, in the weights of the last layer."""
-    last = tnet.head[-1] if isinstance(tnet.head, torch.nn.Sequential) else tnet.head
-    last.weight *= factor
-    last.bias *= factor
 
 
 def export_onnx(network: SHM, folder: Path, name: str, halo: int) -> list[Path]:

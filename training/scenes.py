@@ -146,7 +146,8 @@ def edge_patch(
 
     `zoom` is output pixels per photo pixel: M-Net must know hair in small and in large pictures.
     """
-    colours, alpha = _edge_crop(person, size, rng, zoom)
+    matrix = _edge_crop(person, size, rng, zoom)
+    colours, alpha = _mirrored(person.foreground, matrix, size), _mirrored(person.alpha, matrix, size)
     if rng.random() < 0.4:
         colours, alpha = add_strands(colours, alpha, rng)
     backdrop = _backdrop(background, size, rng)
@@ -159,12 +160,19 @@ def edge_patch(
     return Scene(image, alpha, backdrop, colours, True)
 
 
-def _edge_crop(person: Person, size: tuple[int, int], rng: np.random.Generator, zoom) -> tuple[np.ndarray, np.ndarray]:
-    """Foreground colours and alpha around a random point of the soft edge, turned and mirrored at random."""
+def photo_patch(person: Person, size: tuple[int, int], rng: np.random.Generator, zoom=(0.6, 1.5)) -> Scene:
+    """A crop of `size` (H, W) around a random point of the person's soft edge, as the camera took it: light, focus
+    and edges are real, alpha is as good as the set's."""
+    matrix = _edge_crop(person, size, rng, zoom)
+    return Scene(_mirrored(person.image, matrix, size), _mirrored(person.alpha, matrix, size), None, None, person.soft)
+
+
+def _edge_crop(person: Person, size: tuple[int, int], rng: np.random.Generator, zoom) -> np.ndarray:
+    """The matrix of a crop around a random point of the soft edge, turned and mirrored at random."""
     rows, columns = np.nonzero((person.alpha > 25) & (person.alpha < 230))
     height, width = person.alpha.shape
     pick = int(rng.integers(len(rows))) if len(rows) else 0
-    matrix = affine(
+    return affine(
         (height, width),
         size,
         scale=np.exp(rng.uniform(*np.log(zoom))),
@@ -173,8 +181,10 @@ def _edge_crop(person: Person, size: tuple[int, int], rng: np.random.Generator, 
         angle=rng.normal(0, 10),
         flip=rng.random() < 0.5,
     )
-    colours, alpha = (warp(p, matrix, size, border=cv2.BORDER_REFLECT_101) for p in (person.foreground, person.alpha))
-    return colours, alpha
+
+
+def _mirrored(picture: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return warp(picture, matrix, size, border=cv2.BORDER_REFLECT_101)
 
 
 def _smear(colours: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -4,8 +4,9 @@
         --out checkpoints/joint.pt --cache checkpoints/cache [--config paper]
 
 T-Net reads whole scenes (reduced by `--ratio`), M-Net draws a patch of each, of one of the sizes `--patches`, resized
-to `--patch`; the loss is L_p + λ·L_t. M-Net meets the trimaps of the very T-Net it will work with. Resumes when `--out`
-exists. `torchrun --nproc-per-node N -m training.train_joint ...` trains in N processes.
+to `--patch`; the loss is L_p + λ·L_t. M-Net meets the trimaps of the very T-Net it will work with; `--tnet-rate 0`
+leaves that one as it is. Resumes when `--out` exists. `torchrun --nproc-per-node N -m training.train_joint ...` trains
+in N processes.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ class Options(CommonOptions):
     tnet_rate: float = 1e-5
     mnet_rate: float = 5e-4
     average: float = 0.995
+    photos: float = 0.0
+    """Share of photos as they are; the paper has composites only."""
+    sharpness: float = 1.0
+    """T-Net's logits are multiplied by this before anything is learnt (`export` has the same for a T-Net alone)."""
 
 
 def cut_patches(x: Tensor, batch: dict[str, Tensor], patch: int, halo: int) -> Tensor:
@@ -67,7 +72,8 @@ def loss_of(network: SHM, batch: dict[str, Tensor], ratio: int, patch: int, fusi
     image, halo = batch["image"], network.mnet.halo
     reduced = F.interpolate(image, scale_factor=1 / ratio, mode="area")
     prior = torch.zeros_like(reduced[:, :1])
-    logits = network.tnet(torch.cat([reduced, prior], 1).contiguous(memory_format=torch.channels_last)).float()
+    with torch.set_grad_enabled(any(p.requires_grad for p in network.tnet.parameters())):
+        logits = network.tnet(torch.cat([reduced, prior], 1).contiguous(memory_format=torch.channels_last)).float()
     trimap = upsample_trimap(logits, image.shape[2:])
     tile = cut_patches(torch.cat([image, trimap], 1), batch, patch, halo)
     alpha_raw = network.mnet(tile.contiguous(memory_format=torch.channels_last)).float()
@@ -86,6 +92,14 @@ def load_stage(network: torch.nn.Module, path: Path) -> None:
         raise InputError(f"{path} is of another network; check --preset, --tnet and --mnet") from error
 
 
+@torch.no_grad()
+def sharpen(tnet: torch.nn.Module, factor: float) -> None:
+    """Multiply the logits by `factor`, in the weights of the last layer."""
+    last = tnet.head[-1] if isinstance(tnet.head, torch.nn.Sequential) else tnet.head
+    last.weight *= factor
+    last.bias *= factor
+
+
 def train(o: Options, loss: Callable = loss_of) -> bool:
     """Runs the stage and says whether it is complete. `loss` has the arguments of `loss_of`."""
     if max(o.patches) > o.size:
@@ -94,6 +108,8 @@ def train(o: Options, loss: Callable = loss_of) -> bool:
     network = get_preset(o.preset).build()
     load_stage(network.tnet, o.tnet)
     load_stage(network.mnet, o.mnet)
+    sharpen(network.tnet, o.sharpness)
+    network.tnet.requires_grad_(o.tnet_rate > 0)
     network = network.to(device, memory_format=torch.channels_last)
     groups = [
         {"params": network.tnet.parameters(), "lr": o.tnet_rate},
@@ -103,7 +119,7 @@ def train(o: Options, loss: Callable = loss_of) -> bool:
     # so few scenes estimate batch statistics badly: only the affine part of batch norms goes on learning
     network.eval()
     return run.follow(
-        lambda: JointSamples(o.data, o.size, o.patches, o.ratio, o.seed, o.cache),
+        lambda: JointSamples(o.data, o.size, o.patches, o.ratio, o.seed, o.cache, o.photos),
         lambda batch: loss(network, batch, o.ratio, o.patch),
     )
 

@@ -40,6 +40,8 @@ class Options(CommonOptions):
     steps: int = 2500
     rate: float = 2e-3
     average: float = 0.998
+    photos: float = 0.0
+    """Share of photos as they are; the paper has composites only."""
 
 
 def fresh_network(o: Options) -> nn.Module:
@@ -74,7 +76,11 @@ def train(o: Options, loss: Callable = loss_of) -> bool:
     network = fresh_network(o).to(device, memory_format=torch.channels_last)
     run = Run(network, torch.optim.Adam(network.parameters(), o.rate), o.out, o, device)
     network.train()
-    return run.follow(lambda: MNetSamples(o.data, o.size, o.seed, o.cache), lambda batch: loss(network, batch), collate)
+
+    def samples() -> MNetSamples:
+        return MNetSamples(o.data, o.size, o.seed, o.cache, o.photos)
+
+    return run.follow(samples, lambda batch: loss(network, batch), collate)
 
 
 def main() -> None:
