@@ -13,9 +13,9 @@ from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.tnet import LiveTNet  # noqa: E402
 from training import label_parts, parts, scenes, train_joint, train_tnet  # noqa: E402
 from training.checkpoint import load  # noqa: E402
-from training.datasets import TNetSamples  # noqa: E402
 from training.layout import people  # noqa: E402
 from training.library import load_people  # noqa: E402
+from training.tnet_samples import TNetSamples  # noqa: E402
 from training.trimaps import IGNORED  # noqa: E402
 
 SETS = ("portraits_soft", "portraits", "fullbody", "groups")

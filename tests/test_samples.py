@@ -12,8 +12,9 @@ pytest.importorskip("pymatting")
 from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.prior import tnet_shape  # noqa: E402
 from shm_stream.trimap import Trimap  # noqa: E402
-from training import datasets, geometry, scenes, stream  # noqa: E402
-from training.datasets import JointSamples, MNetSamples, TNetSamples  # noqa: E402
+from training import geometry, scenes, stream  # noqa: E402
+from training.mnet_samples import JointSamples, MNetSamples  # noqa: E402
+from training.tnet_samples import PROPORTIONS, TNetSamples  # noqa: E402
 from training.trimaps import IGNORED  # noqa: E402
 
 
@@ -99,8 +100,8 @@ def test_nobody_is_pasted_with_a_hard_mask(training_data, tnet_samples):
 def test_a_photo_as_it_is_asks_both_terms_of_the_loss_for_alpha(training_data, make, monkeypatch):
     """Its pixels are the camera's, with no paste in them; its composite is white on black, which is alpha."""
     samples = make(training_data)
-    monkeypatch.setattr(datasets.scenes, "composite", None)
-    monkeypatch.setattr(datasets.scenes, "edge_patch", None)
+    monkeypatch.setattr(scenes, "composite", None)
+    monkeypatch.setattr(scenes, "edge_patch", None)
     drawn = [samples[step, 0] for step in range(8)]
     for s in drawn:
         made = s["alpha"] * s["foreground"] + (1 - s["alpha"]) * s["background"]
@@ -145,7 +146,7 @@ def test_a_step_has_one_shape_and_all_shapes_that_t_net_reads_come(training_data
     samples = TNetSamples(training_data, 96, seed=3)
     shapes = [samples[step, 0][0].shape[1:] for step in range(25)]
     assert shapes == [samples[step, 1][0].shape[1:] for step in range(25)]
-    assert set(shapes) == {tnet_shape(*proportions, 96) for proportions in datasets.PROPORTIONS}
+    assert set(shapes) == {tnet_shape(*proportions, 96) for proportions in PROPORTIONS}
     square = TNetSamples(training_data, 50, seed=3, square=True)
     assert {tuple(square[step, 0][0].shape) for step in range(5)} == {(4, 50, 50)}
 

@@ -10,9 +10,15 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from . import distributed
+
+
+def to_tensor(picture: np.ndarray) -> torch.Tensor:
+    """[H, W, 3] uint8 → [3, H, W] float32 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).float() / 255
 
 
 class Samples(Dataset):

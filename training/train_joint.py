@@ -24,8 +24,8 @@ from shm_stream.matting_network import SHM, fuse, upsample_trimap
 from shm_stream.preset import get_preset
 
 from . import checkpoint, options
-from .datasets import JointSamples
 from .losses import joint_loss
+from .mnet_samples import JointSamples
 from .parts import without_head
 from .preview import Preview
 from .run import CommonOptions, Run, begin

@@ -23,8 +23,8 @@ from shm_stream.matting_network import fuse, upsample_trimap
 from shm_stream.preset import get_preset
 
 from . import backbones, checkpoint, options
-from .datasets import MNetSamples
 from .losses import prediction_loss
+from .mnet_samples import MNetSamples
 from .preview import Preview
 from .run import CommonOptions, Run, begin
 

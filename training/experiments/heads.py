@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from shm_stream.preset import get_preset
 from shm_stream.trimap import Trimap
 
-from ..datasets import JointSamples
+from ..mnet_samples import JointSamples
 from ..preview import Preview
 from ..run import CommonOptions, Run, begin
 from ..train_joint import load_stage

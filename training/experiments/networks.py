@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from shm_stream.matting_network import SHM
 from shm_stream.preset import get_preset
 
-from ..datasets import to_tensor
+from ..stream import to_tensor
 from ..train_joint import load_stage
 from . import heads
 from .settings import PRESET, Experiment

@@ -1,0 +1,102 @@
+"""Training samples for T-Net: photos, pasted people, empty scenes, in the shapes that T-Net reads frames at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from shm_stream.prior import tnet_shape
+
+from . import photometric, scenes
+from .layout import backgrounds
+from .library import load_backgrounds
+from .parts import UNLABELLED, part_labels
+from .people import People
+from .stream import Samples, to_tensor
+from .trimaps import mask_labels, random_prior, trimap_labels
+
+TNET_SETS = {"portraits_soft": 0.21, "portraits": 0.43, "fullbody": 0.20, "groups": 0.16}
+"""How often a set is drawn, for photos shown as they are."""
+WHOLE_VIEW, CLOSE_VIEW = (0.95, 1.2), (0.8, 1.7)
+"""Zoom of photos shown as they are: about the whole of it, as in use, or any part."""
+PROPORTIONS = {(4, 3): 0.55, (1, 1): 0.2, (3, 4): 0.1, (9, 16): 0.15}
+"""Height and width of T-Net's samples, and how often: those of photos, webcams and videos."""
+WHOLE_SHARE = 0.65
+PHOTO_SIDE = 448
+"""Photos are held at this long side, or at twice the size of the samples."""
+PASTE_SETS = {"portraits_soft": 0.4, "portraits": 0.35, "fullbody": 0.25}
+"""The same for people that are pasted: sets with soft alpha."""
+OCCLUDED = 0.2
+"""How often something stands in front of the people."""
+PERSON_HEIGHTS = (0.3, 1.6)
+"""Heights of pasted people in units of the frame: from far away to faces that fill it."""
+
+
+class TNetSamples(Samples):
+    """Photos, composites of 1 to 3 people, empty scenes.
+
+    A sample is [4, h, w] RGB + prior alpha, [h, w] trimap classes, [h, w] alpha, [h, w] parts of people. All samples
+    of a step have the same h and w, those that T-Net reads frames of some proportions at.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        size: int,
+        seed: int = 0,
+        cache: Path | None = None,
+        photos: float = 0.62,
+        empty: float = 0.09,
+        extra: tuple[Path, float] | None = None,
+        parts: Path | None = None,
+        square: bool = False,
+    ):
+        """`photos` and `empty` are shares of photos as they are and of scenes without people; the rest is pasted.
+
+        `extra` is a folder of further labelled photos, and its share of the photos as they are. `parts` is a folder
+        that `label_parts` wrote. `square` samples are [size, size], whatever T-Net would read.
+        """
+        super().__init__(size, seed)
+        self.photos, self.empty, self.square = photos, empty, square
+        side = max(2 * size, PHOTO_SIDE)
+        self.shown = People(data, TNET_SETS, "train", side, cache, parts=parts)
+        if extra:
+            self.shown.add(*extra, side, cache, parts)
+        self.pasted = People(data, PASTE_SETS, "train", side, cache, soft=True, parts=parts)
+        self.backgrounds = load_backgrounds(backgrounds(data, "train"), side)
+
+    def __getitem__(self, at: tuple[int, int]):
+        return self.sample(np.random.default_rng((self.seed, *at)), self.shape(at[0]))
+
+    def shape(self, step: int) -> tuple[int, int]:
+        """(h, w) of the samples of a step, about `size` squared pixels."""
+        if self.square:
+            return self.size, self.size
+        chosen = np.random.default_rng((self.seed, step)).choice(len(PROPORTIONS), p=list(PROPORTIONS.values()))
+        return tnet_shape(*list(PROPORTIONS)[chosen], self.size)
+
+    def scene(self, rng: np.random.Generator, shape: tuple[int, int]) -> scenes.Scene:
+        kind = rng.random()
+        if kind < self.photos:
+            zoom = WHOLE_VIEW if rng.random() < WHOLE_SHARE else CLOSE_VIEW
+            return scenes.photo(self.shown.draw(rng), shape, rng, zoom)
+        background = self.backgrounds[rng.integers(len(self.backgrounds))]
+        if kind < self.photos + self.empty:
+            return scenes.empty(background, shape, rng)
+        count = rng.choice((1, 2, 3), p=(0.75, 0.18, 0.07))
+        crowd = [self.pasted.draw(rng) for _ in range(count)]
+        return scenes.composite(crowd, background, shape, rng, PERSON_HEIGHTS)
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, int]):
+        scene = self.scene(rng, shape)
+        if rng.random() < OCCLUDED:
+            scene = scenes.occlude(scene, self.backgrounds[rng.integers(len(self.backgrounds))], rng)
+        labels = (trimap_labels if scene.soft else mask_labels)(scene.alpha, int(rng.integers(1, 4)))
+        image = photometric.camera(scene.image, rng)
+        prior = torch.from_numpy(random_prior(scene.alpha, rng))[None]
+        alpha = torch.from_numpy(scene.alpha / np.float32(255))
+        parts = np.full_like(scene.alpha, UNLABELLED) if scene.parts is None else scene.parts
+        labels, parts = torch.from_numpy(labels), torch.from_numpy(part_labels(parts))
+        return torch.cat([to_tensor(image), prior]), labels, alpha, parts
