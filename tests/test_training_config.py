@@ -33,7 +33,7 @@ GIVEN = ("--data=d", "--out=o")
 def test_command_line_wins_over_stage_over_common_over_defaults(parse):
     text = "[common]\nthreads = 5\nseed = 6\n[tnet]\nseed = 7\nsize = 96\nrate = 1\n[mnet]\nsize = 64"
     o = parse(train_tnet, "tnet", text, *GIVEN, "--size=32", "--no-amp")
-    assert (o.threads, o.seed, o.size, o.rate, o.batch, o.amp) == (5, 7, 32, 1.0, 16, False)
+    assert (o.threads, o.seed, o.size, o.rate, o.batch, o.amp) == (5, 7, 32, 1.0, 32, False)
     assert isinstance(o.rate, float) and o.data == Path("d")
     assert parse(train_mnet, "mnet", text, *GIVEN).size == 64
 
@@ -107,6 +107,8 @@ def test_the_paper_s_numbers():
     joint = plan["joint"]
     assert (joint.size, joint.ratio, joint.patches, joint.patch) == (800, 1, (320, 480, 640), 320)
     assert (joint.tnet_rate, joint.mnet_rate, joint.constant_rate, joint.batch) == (1e-5, 1e-5, True, 10)
+    assert (joint.sharpness, plan["tnet"].iou_weight) == (1, 0), "no loss and no scale that the paper lacks"
+    assert all(plan[stage].photos == 0 for stage in ("tnet", "mnet", "joint")), "composites only"
 
 
 def test_the_live_config_spells_out_the_defaults():

@@ -19,6 +19,8 @@ FULL_SIDE = 800
 """Photos are held at this long side."""
 ZOOM = (0.8, 1.7)
 """Of photos as they are: the whole of it, or any part."""
+BODIES = 0.3
+"""Share of whole bodies among them."""
 
 
 class MNetSamples(Samples):
@@ -89,6 +91,8 @@ class JointSamples(Samples):
         super().__init__(size, seed)
         self.patches, self.ratio, self.photos = patches, ratio, photos
         self.people = People(data, {"portraits_soft": 0.6, "portraits": 0.4}, "train", FULL_SIDE, cache, soft=True)
+        # whole bodies are shown but not pasted: their alphas are too rough to be called exact
+        self.bodies = People(data, {"fullbody": 1.0}, "train", FULL_SIDE, cache, soft=True) if photos else None
         self.backgrounds = load_backgrounds(backgrounds(data, "train"), FULL_SIDE)
 
     def sample(self, rng: np.random.Generator):
@@ -101,7 +105,8 @@ class JointSamples(Samples):
 
     def scene(self, rng: np.random.Generator, shape: tuple[int, int]) -> scenes.Scene:
         if self.photos and rng.random() < self.photos:
-            return scenes.photo(self.people.draw(rng), shape, rng, ZOOM)
+            shown = self.bodies if rng.random() < BODIES else self.people
+            return scenes.photo(shown.draw(rng), shape, rng, ZOOM)
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
         people_here = [self.people.draw(rng) for _ in range(1 if rng.random() < 0.85 else 2)]
         return scenes.composite(people_here, background, shape, rng, fill=(0.6, 1.8))

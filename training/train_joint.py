@@ -38,16 +38,16 @@ class Options(CommonOptions):
     out: Path
     size: int = 576
     ratio: int = 3
-    patches: tuple[int, ...] = (256,)
+    patches: tuple[int, ...] = (128, 192, 256)
     patch: int = 256
-    batch: int = 8
-    steps: int = 1000
-    tnet_rate: float = 1e-5
-    mnet_rate: float = 5e-4
-    average: float = 0.995
-    photos: float = 0.0
+    batch: int = 16
+    steps: int = 1500
+    tnet_rate: float = 0.0
+    mnet_rate: float = 2e-3
+    average: float = 0.99
+    photos: float = 0.75
     """Share of photos as they are; the paper has composites only."""
-    sharpness: float = 1.0
+    sharpness: float = 2.0
     """T-Net's logits are multiplied by this before anything is learnt (`export` has the same for a T-Net alone)."""
 
 

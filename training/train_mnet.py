@@ -35,12 +35,12 @@ class Options(CommonOptions):
     init: Path | None = None
     backbone: Path | None = None
     """ImageNet weights of the paper's encoder, in torchvision's naming."""
-    size: int = 288
+    size: int = 224
     batch: int = 16
     steps: int = 2500
-    rate: float = 2e-3
-    average: float = 0.998
-    photos: float = 0.0
+    rate: float = 4e-3
+    average: float = 0.995
+    photos: float = 0.5
     """Share of photos as they are; the paper has composites only."""
 
 

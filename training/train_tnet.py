@@ -37,18 +37,18 @@ class Options(CommonOptions):
     size: int = 224
     square: bool = False
     """Samples of `size` x `size` (paper, section 4.4) instead of the shapes that T-Net reads frames at."""
-    batch: int = 16
-    steps: int = 4500
-    rate: float = 1e-3
-    encoder_rate: float = 4e-4
+    batch: int = 32
+    steps: int = 8000
+    rate: float = 6e-4
+    encoder_rate: float = 1.5e-4
     weight_decay: float = 1e-2
-    average: float = 0.998
-    photos: float = 0.62
+    average: float = 0.997
+    photos: float = 0.72
     empty: float = 0.09
     extra: Path | None = None
     """A folder of labelled photos beyond DATA, such as pseudo_label writes, and its share of the photos."""
     extra_share: float = 0.15
-    iou_weight: float = 0.0
+    iou_weight: float = 1.0
     """Weight of the IoU term, which counts small people as much as large ones; the paper has none."""
     parts: Path | None = None
     """A folder that label_parts wrote: T-Net also learns hair, skin and clothes."""

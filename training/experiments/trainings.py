@@ -82,13 +82,17 @@ def common(e: Experiment, name: str) -> dict:
     return dict(out=e.checkpoint(name), steps=s.steps, batch=s.batch, **shared, **logs)
 
 
+# as in the paper, only composites are learnt from, and T-Net goes on learning
+ALONE = dict(rate=5e-4, average=0.995, photos=0.0)
+TOGETHER = dict(tnet_rate=1e-5, mnet_rate=5e-4, average=0.995, photos=0.0, sharpness=1.0)
+
+
 def train_start(e: Experiment, name: str) -> bool:
-    return train_mnet.train(train_mnet.Options(**common(e, name), size=e.settings.patch))
+    return train_mnet.train(train_mnet.Options(**common(e, name), size=e.settings.patch, photos=0.0))
 
 
 def train_alone(e: Experiment, name: str, loss: Callable = train_mnet.loss_of) -> bool:
-    rates = dict(rate=train_joint.Options.mnet_rate, average=train_joint.Options.average)
-    options = train_mnet.Options(**common(e, name), size=e.settings.patch, init=e.checkpoint(START), **rates)
+    options = train_mnet.Options(**common(e, name), size=e.settings.patch, init=e.checkpoint(START), **ALONE)
     return train_mnet.train(options, loss)
 
 
@@ -96,7 +100,7 @@ def train_together(e: Experiment, name: str, loss: Callable = train_joint.loss_o
     s = e.settings
     sizes = dict(size=s.size, ratio=s.ratio, patches=(s.patch,), patch=s.patch)
     stages = dict(tnet=e.checkpoint("tnet"), mnet=e.checkpoint(START))
-    return train_joint.train(train_joint.Options(**common(e, name), **sizes, **stages), loss)
+    return train_joint.train(train_joint.Options(**common(e, name), **sizes, **stages, **TOGETHER), loss)
 
 
 def train_head(e: Experiment, name: str, loss: Callable) -> bool:
