@@ -13,7 +13,7 @@ from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.prior import tnet_shape  # noqa: E402
 from shm_stream.trimap import Trimap  # noqa: E402
 from training import geometry, scenes, stream  # noqa: E402
-from training.mnet_samples import JointSamples, MNetSamples  # noqa: E402
+from training.mnet_samples import SHOWN_SETS, JointSamples, MNetSamples  # noqa: E402
 from training.tnet_samples import PROPORTIONS, TNetSamples  # noqa: E402
 from training.trimaps import IGNORED  # noqa: E402
 
@@ -107,6 +107,18 @@ def test_a_photo_as_it_is_asks_both_terms_of_the_loss_for_alpha(training_data, m
         made = s["alpha"] * s["foreground"] + (1 - s["alpha"]) * s["background"]
         assert torch.equal(made, s["alpha"].expand(3, -1, -1))
     assert any(((s["alpha"] > 0.1) & (s["alpha"] < 0.9)).any() for s in drawn), "an edge is in sight"
+
+
+def test_hard_masks_count_away_from_their_edge_only(training_data):
+    """Photos of groups are shown end to end; around the edges of their masks no loss looks."""
+    samples = JointSamples(training_data, 96, (48,), 3, 7, photos=1.0)
+    hard = samples.shown.sets[list(SHOWN_SETS).index("groups")]
+    samples.people, samples.shown.sets = samples.shown, [hard, hard]
+    drawn = [samples[step, 0] for step in range(12)]
+    edges = [s["counted"] == 0 for s in drawn]
+    assert any(edge.any() for edge in edges) and all(edge.float().mean() < 0.9 for edge in edges)
+    for s, edge in zip(drawn, edges):
+        assert not (((s["alpha"] > 0.05) & (s["alpha"] < 0.95)) & ~edge).any()
 
 
 def test_sets_without_soft_alphas_are_an_input_error(training_data, tmp_path):

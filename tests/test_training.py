@@ -82,6 +82,17 @@ def test_prediction_loss_by_hand():
     assert terms["total"].item() == pytest.approx(0.5 * 0.3 + 0.5 * 0.2)
 
 
+def test_errors_where_nothing_is_known_are_not_counted():
+    sample = {
+        "alpha": torch.zeros(1, 1, 1, 4),
+        "foreground": torch.ones(1, 3, 1, 4),
+        "background": torch.zeros(1, 3, 1, 4),
+        "counted": torch.tensor([[[[1.0, 0.0, 0.0, 1.0]]]]),
+    }
+    terms = losses.prediction_loss(torch.tensor([[[[0.4, 1.0, 1.0, 0.0]]]]), sample)
+    assert terms["L_p"].item() == terms["alpha"].item() == pytest.approx(0.1)
+
+
 def test_joint_loss_adds_a_hundredth_of_the_trimap_term():
     sample = {
         "alpha": torch.zeros(1, 1, 2, 2),

@@ -20,12 +20,13 @@ def prediction_loss(alpha: Tensor, sample: dict[str, Tensor]) -> dict[str, Tenso
     """L_p = γ·|α_p - α_g| + (1 - γ)·|c_p - c_g|, mean over the whole picture.
 
     `sample` holds the true alpha [N, 1, H, W] and the true foreground and background [N, 3, H, W]; c is their
-    composite.
+    composite. With `counted` [N, 1, H, W] an error is multiplied by it: 0 where the truth is not known.
     """
     truth, foreground, background = sample["alpha"], sample["foreground"], sample["background"]
-    alpha_term = (alpha - truth).abs().mean()
+    error = (alpha - truth) * sample.get("counted", 1)
+    alpha_term = error.abs().mean()
     # c_p - c_g = (α_p - α_g)·(F - B)
-    composite_term = ((alpha - truth) * (foreground - background)).abs().mean()
+    composite_term = (error * (foreground - background)).abs().mean()
     total = GAMMA * alpha_term + (1 - GAMMA) * composite_term
     return {"total": total, "L_p": total, "alpha": alpha_term, "composite": composite_term}
 

@@ -13,14 +13,18 @@ from .layout import backgrounds
 from .library import load_backgrounds
 from .people import People
 from .stream import Samples, to_tensor
-from .trimaps import rough_logits, trimap_labels
+from .trimaps import IGNORED, mask_labels, rough_logits, trimap_labels
 
 FULL_SIDE = 800
 """Photos are held at this long side."""
 ZOOM = (0.8, 1.7)
 """Of photos as they are: the whole of it, or any part."""
-BODIES = 0.3
-"""Share of whole bodies among them."""
+SHOWN_SETS = {"fullbody": 0.6, "groups": 0.4}
+"""Sets that are shown but never pasted: their alphas are too rough to be called exact, or masks."""
+SHOWN = 0.35
+"""Their share of the photos as they are."""
+HARD_RING = 5
+"""Pixels on both sides of a hard mask's edge that count for nothing."""
 
 
 class MNetSamples(Samples):
@@ -52,7 +56,7 @@ def scene_tensors(scene: scenes.Scene, rng: np.random.Generator) -> dict[str, to
     """A scene as tensors. The camera's noise is on the image alone: alpha and colours stay the true ones.
 
     Of a photo as it is nobody knows the colours behind the edge; white on black makes its composite its alpha, so
-    that both terms of L_p ask for alpha.
+    that both terms of L_p ask for alpha. `counted` [1, T, T] is 0 around the edges of a hard mask, else 1.
     """
     image = scene.image
     if rng.random() < 0.25:
@@ -66,8 +70,14 @@ def scene_tensors(scene: scenes.Scene, rng: np.random.Generator) -> dict[str, to
         "image": picture,
         "alpha": torch.from_numpy(scene.alpha).float()[None] / 255,
         "foreground": torch.ones_like(picture) if scene.foreground is None else to_tensor(scene.foreground),
+        "counted": torch.from_numpy(_counted(scene)).float()[None],
         "background": torch.zeros_like(picture) if scene.background is None else to_tensor(scene.background),
     }
+
+
+def _counted(scene: scenes.Scene) -> np.ndarray:
+    """[H, W] bool: where alpha can be relied on."""
+    return np.ones(scene.alpha.shape, bool) if scene.soft else mask_labels(scene.alpha, HARD_RING) != IGNORED
 
 
 class JointSamples(Samples):
@@ -91,22 +101,22 @@ class JointSamples(Samples):
         super().__init__(size, seed)
         self.patches, self.ratio, self.photos = patches, ratio, photos
         self.people = People(data, {"portraits_soft": 0.6, "portraits": 0.4}, "train", FULL_SIDE, cache, soft=True)
-        # whole bodies are shown but not pasted: their alphas are too rough to be called exact
-        self.bodies = People(data, {"fullbody": 1.0}, "train", FULL_SIDE, cache, soft=True) if photos else None
+        self.shown = People(data, SHOWN_SETS, "train", FULL_SIDE, cache) if photos else None
         self.backgrounds = load_backgrounds(backgrounds(data, "train"), FULL_SIDE)
 
     def sample(self, rng: np.random.Generator):
         scene = self.scene(rng, (self.size, self.size))
         small = cv2.resize(scene.alpha, None, fx=1 / self.ratio, fy=1 / self.ratio, interpolation=cv2.INTER_AREA)
-        labels = torch.from_numpy(trimap_labels(small, int(rng.integers(1, 4))))
+        label = trimap_labels if scene.soft else mask_labels
+        labels = torch.from_numpy(label(small, int(rng.integers(1, 4))))
         side = int(rng.choice(self.patches))
         top, left = self._corner(scene.alpha, side, rng)
         return scene_tensors(scene, rng) | {"labels": labels, "top": top, "left": left, "side": side}
 
     def scene(self, rng: np.random.Generator, shape: tuple[int, int]) -> scenes.Scene:
         if self.photos and rng.random() < self.photos:
-            shown = self.bodies if rng.random() < BODIES else self.people
-            return scenes.photo(shown.draw(rng), shape, rng, ZOOM)
+            crowd = self.shown if rng.random() < SHOWN else self.people
+            return scenes.photo(crowd.draw(rng), shape, rng, ZOOM)
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
         people_here = [self.people.draw(rng) for _ in range(1 if rng.random() < 0.85 else 2)]
         return scenes.composite(people_here, background, shape, rng, fill=(0.6, 1.8))

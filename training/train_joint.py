@@ -43,6 +43,8 @@ class Options(CommonOptions):
     batch: int = 16
     steps: int = 1500
     tnet_rate: float = 0.0
+    encoder_rate: float = 0.0
+    """Of T-Net's encoder; `tnet_rate` is that of the rest. What has no rate stays as it is."""
     mnet_rate: float = 2e-3
     average: float = 0.99
     photos: float = 0.75
@@ -78,7 +80,8 @@ def loss_of(network: SHM, batch: dict[str, Tensor], ratio: int, patch: int, fusi
     tile = cut_patches(torch.cat([image, trimap], 1), batch, patch, halo)
     alpha_raw = network.mnet(tile.contiguous(memory_format=torch.channels_last)).float()
     alpha = fusion(cut_patches(trimap, batch, patch, 0), alpha_raw)
-    seen = {name: cut_patches(batch[name], batch, patch, 0) for name in ("image", "alpha", "foreground", "background")}
+    whole = {name: value for name, value in batch.items() if value.dim() == 4}
+    seen = {name: cut_patches(value, batch, patch, 0) for name, value in whole.items()}
     labelled = F.interpolate(logits, size=batch["labels"].shape[1:], mode="bilinear", align_corners=False)
     terms = joint_loss(alpha, labelled, batch["labels"], seen)
     return terms, lambda: Preview(seen["image"], alpha.detach(), seen["alpha"])
@@ -100,6 +103,19 @@ def sharpen(tnet: torch.nn.Module, factor: float) -> None:
     last.bias *= factor
 
 
+def parameter_groups(network: SHM, o: Options) -> list[dict]:
+    """T-Net's encoder, the rest of T-Net and M-Net, each with its rate."""
+    encoder = list(network.tnet.encoder.parameters())
+    known = {id(p) for p in encoder}
+    rest = [p for p in network.tnet.parameters() if id(p) not in known]
+    parts = ((encoder, o.encoder_rate), (rest, o.tnet_rate), (network.mnet.parameters(), o.mnet_rate))
+    groups = [{"params": list(parameters), "lr": rate} for parameters, rate in parts]
+    for group in groups:
+        for parameter in group["params"]:
+            parameter.requires_grad_(group["lr"] > 0)
+    return groups
+
+
 def train(o: Options, loss: Callable = loss_of) -> bool:
     """Runs the stage and says whether it is complete. `loss` has the arguments of `loss_of`."""
     if max(o.patches) > o.size:
@@ -109,12 +125,8 @@ def train(o: Options, loss: Callable = loss_of) -> bool:
     load_stage(network.tnet, o.tnet)
     load_stage(network.mnet, o.mnet)
     sharpen(network.tnet, o.sharpness)
-    network.tnet.requires_grad_(o.tnet_rate > 0)
+    groups = parameter_groups(network, o)
     network = network.to(device, memory_format=torch.channels_last)
-    groups = [
-        {"params": network.tnet.parameters(), "lr": o.tnet_rate},
-        {"params": network.mnet.parameters(), "lr": o.mnet_rate},
-    ]
     run = Run(network, torch.optim.Adam(groups), o.out, o, device)
     # so few scenes estimate batch statistics badly: only the affine part of batch norms goes on learning
     network.eval()

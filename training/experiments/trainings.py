@@ -84,7 +84,7 @@ def common(e: Experiment, name: str) -> dict:
 
 # as in the paper, only composites are learnt from, and T-Net goes on learning
 ALONE = dict(rate=5e-4, average=0.995, photos=0.0)
-TOGETHER = dict(tnet_rate=1e-5, mnet_rate=5e-4, average=0.995, photos=0.0, sharpness=1.0)
+TOGETHER = dict(tnet_rate=1e-5, encoder_rate=1e-5, mnet_rate=5e-4, average=0.995, photos=0.0, sharpness=1.0)
 
 
 def train_start(e: Experiment, name: str) -> bool:
