@@ -1,6 +1,7 @@
 """What T-Net, M-Net and both together are shown: the range of scenes, labels, and that samples follow their place."""
 
 import copy
+import dataclasses
 import shutil
 
 import numpy as np
@@ -12,8 +13,10 @@ pytest.importorskip("pymatting")
 from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.prior import tnet_shape  # noqa: E402
 from shm_stream.trimap import Trimap  # noqa: E402
-from training import geometry, scenes, stream  # noqa: E402
+from training import geometry, obstacles, scenes, stream  # noqa: E402
+from training.library import Person  # noqa: E402
 from training.mnet_samples import SHOWN_SETS, JointSamples, MNetSamples  # noqa: E402
+from training.parts import PARTS  # noqa: E402
 from training.tnet_samples import PROPORTIONS, TNetSamples  # noqa: E402
 from training.trimaps import IGNORED  # noqa: E402
 
@@ -145,13 +148,63 @@ def test_things_in_front_lower_alpha_by_their_cover_and_nothing_else():
     scene = scenes.Scene(np.full((96, 96, 3), 50, np.uint8), person, None, None, True, np.full((96, 96), 4, np.uint8))
     covered = []
     for _ in range(20):
-        made = scenes.occlude(scene, np.full((60, 80, 3), 250, np.uint8), rng)
+        made = obstacles.occlude(scene, np.full((60, 80, 3), 250, np.uint8), rng)
         cover = 1 - made.alpha / 255
         assert np.allclose(made.image[..., 0], 50 + 200 * cover, atol=2)
         assert (made.parts[cover > 0.6] == 0).all() and (made.parts[cover < 0.4] == 4).all()
         covered.append(cover.mean())
     assert 0 < min(covered) and 0.02 < np.mean(covered) < 0.3
     assert (scene.alpha == 255).all()
+
+
+def dressed(rng: np.random.Generator) -> scenes.Scene:
+    """Somebody whose upper half is face, lower half clothes; no person in the right third."""
+    alpha, parts = np.full((96, 96), 255, np.uint8), np.zeros((96, 96), np.uint8)
+    alpha[:, 64:] = 0
+    parts[:48, :64], parts[48:, :64] = PARTS.index("face skin"), PARTS.index("clothes")
+    return scenes.Scene(rng.integers(90, 110, (96, 96, 3), np.uint8), alpha, None, None, True, parts)
+
+
+def test_prints_are_on_clothes_and_stay_people():
+    rng = np.random.default_rng(2)
+    scene = dressed(rng)
+    for _ in range(10):
+        made = obstacles.print_clothes(scene, np.full((60, 80, 3), 250, np.uint8), rng)
+        changed = (made.image != scene.image).any(2)
+        assert np.array_equal(made.alpha, scene.alpha) and changed[52:, :60].mean() > 0.02
+        assert not changed[:44].any() and not changed[:, 68:].any()
+    naked = dataclasses.replace(scene, parts=np.zeros_like(scene.parts))
+    assert obstacles.print_clothes(naked, made.image, rng) is naked
+
+
+def test_hands_before_people_are_people():
+    rng = np.random.default_rng(2)
+    scene = dressed(rng)
+    parts = np.zeros((80, 80), np.uint8)
+    parts[20:60, 30:50] = PARTS.index("body skin")
+    donor = Person(np.full((80, 80, 3), 220, np.uint8), np.full((80, 80), 255, np.uint8), None, True, "x", parts)
+    for _ in range(10):
+        made = obstacles.add_hand(scene, donor, rng)
+        hand = made.parts == PARTS.index("body skin")
+        assert 0.004 < hand.mean() < 0.2 and (made.image[hand] > 150).all()
+        assert (made.alpha[hand] > 127).all() and (made.alpha >= scene.alpha).all()
+    bare = dataclasses.replace(donor, parts=np.zeros_like(parts))
+    assert obstacles.add_hand(scene, bare, rng) is scene
+
+
+def test_parts_bring_prints_and_hands(training_data, monkeypatch):
+    samples = TNetSamples(training_data, 64, seed=3)
+    calls = []
+    monkeypatch.setattr(obstacles, "print_clothes", lambda scene, *_: calls.append("print") or scene)
+    monkeypatch.setattr(obstacles, "add_hand", lambda scene, *_: calls.append("hand") or scene)
+    scene = dressed(np.random.default_rng(0))
+    for step in range(60):
+        samples.made_harder(scene, np.random.default_rng(step))
+    assert not calls
+    samples.knows_parts = True
+    for step in range(60):
+        samples.made_harder(scene, np.random.default_rng(step))
+    assert 5 < calls.count("print") < 30 and 1 < calls.count("hand") < 20
 
 
 def test_a_step_has_one_shape_and_all_shapes_that_t_net_reads_come(training_data):

@@ -75,34 +75,6 @@ def composite(
     return Scene(to_bytes[0], to_bytes[1], backdrop, to_bytes[2], True, parts)
 
 
-def occlude(scene: Scene, thing: np.ndarray, rng: np.random.Generator) -> Scene:
-    """Something in front of everybody: a blob of another photo, mostly low in the picture, as pets, plates and tables
-    are. It is no person, so alpha is lowered by exactly its cover."""
-    size = scene.alpha.shape
-    cover = _blob(size, rng)
-    texture = warp(thing, random_crop(thing.shape[:2], size, rng, zoom=(1.0, 3.0)), size)
-    a = cover[..., None]
-    image = np.clip(a * texture + (1 - a) * scene.image + 0.5, 0, 255).astype(np.uint8)
-    alpha = np.clip((1 - cover) * scene.alpha + 0.5, 0, 255).astype(np.uint8)
-    parts = None if scene.parts is None else np.where(cover > 0.5, np.uint8(0), scene.parts)
-    return Scene(image, alpha, None, None, scene.soft, parts)
-
-
-def _blob(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """[H, W] float32 cover 0..1: a round outline of random radii with a sharp or slightly soft edge."""
-    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    side = min(size)
-    radii = side * np.exp(rng.uniform(np.log(0.06), np.log(0.3))) * np.exp(rng.normal(0, 0.25, 12))
-    middle = np.array([size[1] * rng.uniform(0, 1), size[0] * rng.uniform(0.35, 1.05)])
-    stretch = np.exp(rng.normal(0, 0.3)) ** np.array([1, -1])
-    outline = middle + radii[:, None] * np.stack((np.cos(angles), np.sin(angles)), -1) * stretch
-    cover = np.zeros(size, np.float32)
-    cv2.fillPoly(cover, [np.round(outline * 16).astype(np.int32)], 1.0, cv2.LINE_8, 4)
-    # corners of the polygon become curves: blur, then steepen the edge again
-    smooth = cv2.GaussianBlur(cover, (0, 0), side / 40)
-    return np.clip((smooth - 0.5) * rng.uniform(4, 16) + 0.5, 0, 1)
-
-
 def _backdrop(background: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     picture = warp(background, random_crop(background.shape[:2], size, rng, zoom=(1.0, 2.0)), size)
     if rng.random() < 0.3:

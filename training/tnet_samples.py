@@ -9,7 +9,7 @@ import torch
 
 from shm_stream.prior import tnet_shape
 
-from . import photometric, scenes
+from . import obstacles, photometric, scenes
 from .layout import backgrounds
 from .library import load_backgrounds
 from .parts import UNLABELLED, part_labels
@@ -30,6 +30,8 @@ PASTE_SETS = {"portraits_soft": 0.4, "portraits": 0.35, "fullbody": 0.25}
 """The same for people that are pasted: sets with soft alpha."""
 OCCLUDED = 0.2
 """How often something stands in front of the people."""
+PRINTED, HANDS = 0.25, 0.12
+"""How often their clothes get a print, and a hand comes before them, where parts of people are known."""
 PERSON_HEIGHTS = (0.3, 1.6)
 """Heights of pasted people in units of the frame: from far away to faces that fill it."""
 
@@ -56,10 +58,12 @@ class TNetSamples(Samples):
         """`photos` and `empty` are shares of photos as they are and of scenes without people; the rest is pasted.
 
         `extra` is a folder of further labelled photos, and its share of the photos as they are. `parts` is a folder
-        that `label_parts` wrote. `square` samples are [size, size], whatever T-Net would read.
+        that `label_parts` wrote: it also allows prints on clothes and hands. `square` samples are [size, size],
+        whatever T-Net would read.
         """
         super().__init__(size, seed)
         self.photos, self.empty, self.square = photos, empty, square
+        self.knows_parts = parts is not None
         side = max(2 * size, PHOTO_SIDE)
         self.shown = People(data, TNET_SETS, "train", side, cache, parts=parts)
         if extra:
@@ -82,17 +86,30 @@ class TNetSamples(Samples):
         if kind < self.photos:
             zoom = WHOLE_VIEW if rng.random() < WHOLE_SHARE else CLOSE_VIEW
             return scenes.photo(self.shown.draw(rng), shape, rng, zoom)
-        background = self.backgrounds[rng.integers(len(self.backgrounds))]
+        background = self._picture(rng)
         if kind < self.photos + self.empty:
             return scenes.empty(background, shape, rng)
         count = rng.choice((1, 2, 3), p=(0.75, 0.18, 0.07))
         crowd = [self.pasted.draw(rng) for _ in range(count)]
         return scenes.composite(crowd, background, shape, rng, PERSON_HEIGHTS)
 
+    def made_harder(self, scene: scenes.Scene, rng: np.random.Generator) -> scenes.Scene:
+        if self.knows_parts and scene.parts is not None:
+            if rng.random() < PRINTED:
+                scene = obstacles.print_clothes(scene, self._picture(rng), rng)
+            if rng.random() < HANDS:
+                scene = obstacles.add_hand(scene, self.shown.draw(rng), rng)
+        if rng.random() < OCCLUDED:
+            scene = obstacles.occlude(scene, self._picture(rng), rng)
+        return scene
+
+    def _picture(self, rng: np.random.Generator) -> np.ndarray:
+        """A photo without people."""
+        return self.backgrounds[rng.integers(len(self.backgrounds))]
+
     def sample(self, rng: np.random.Generator, shape: tuple[int, int]):
         scene = self.scene(rng, shape)
-        if rng.random() < OCCLUDED:
-            scene = scenes.occlude(scene, self.backgrounds[rng.integers(len(self.backgrounds))], rng)
+        scene = self.made_harder(scene, rng)
         labels = (trimap_labels if scene.soft else mask_labels)(scene.alpha, int(rng.integers(1, 4)))
         image = photometric.camera(scene.image, rng)
         prior = torch.from_numpy(random_prior(scene.alpha, rng))[None]

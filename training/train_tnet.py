@@ -51,8 +51,9 @@ class Options(CommonOptions):
     iou_weight: float = 1.0
     """Weight of the IoU term, which counts small people as much as large ones; the paper has none."""
     parts: Path | None = None
-    """A folder that label_parts wrote: T-Net also learns hair, skin and clothes."""
+    """A folder that label_parts wrote: clothes get prints, hands come before people, and T-Net also learns parts."""
     parts_weight: float = 0.3
+    """Of the parts' cross entropy; with 0 T-Net learns no parts."""
     frozen_blocks: int = 0
     frozen_statistics: bool = True
     """The encoder's batch norms keep ImageNet's statistics; not for an encoder that starts from random weights."""
@@ -87,12 +88,16 @@ def freeze_statistics(network: nn.Module) -> None:
             module.eval()
 
 
+def learns_parts(o: Options) -> bool:
+    return bool(o.parts and o.parts_weight)
+
+
 def loss_of(network: nn.Module, batch: list[Tensor], o: Options):
     """Named terms: L_t, the cross entropy of the trimap on logits enlarged to the size of the labels, and as far as
     asked for the IoU term and the cross entropy of the parts; and what gives a preview."""
     x, labels, alpha, parts = batch
     x = x.contiguous(memory_format=torch.channels_last)
-    if o.parts:
+    if learns_parts(o):
         maps = network.decode(x)
         logits = network.head(maps[-1])
     else:
@@ -103,7 +108,7 @@ def loss_of(network: nn.Module, batch: list[Tensor], o: Options):
     if o.iou_weight:
         terms["iou"] = iou_loss(logits.softmax(1), alpha, labels != IGNORED)
         total = total + o.iou_weight * terms["iou"]
-    if o.parts:
+    if learns_parts(o):
         terms["parts"] = parts_loss(network, maps[1], parts)
         total = total + o.parts_weight * terms["parts"]
     return {"total": total} | terms, lambda: Preview(x, trimap_alpha(logits), label_alpha(labels))
@@ -137,7 +142,7 @@ def train(o: Options) -> bool:
     device = begin(o)
     network = fresh_network(o)
     freeze_early(network, o.frozen_blocks)
-    if o.parts:
+    if learns_parts(o):
         add_head(network)
     network = network.to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(parameter_groups(network, o), weight_decay=o.weight_decay)
