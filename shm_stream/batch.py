@@ -1,0 +1,134 @@
+"""A folder of shots made into a folder of results, which a later run goes on with where this one was stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import time
+from collections.abc import Iterable
+
+from .batch_files import sweep
+from .batch_manifest import FAILED, NAME, SKIPPED, Manifest
+from .batch_options import BatchOptions, check_folders, check_options, check_untouched, make_folder
+from .batch_pool import Pool
+from .batch_shots import Shot, clashes, find_shots, job_of, settings_of
+from .batch_watch import Looks
+from .batch_worker import Task, record
+from .errors import InputError
+from .partial import write_texts
+
+REPORT_NAME = "report.csv"
+REPORT_COLUMNS = ("source", "status", "frames", "seconds", "bytes", "outputs", "reason")
+WATCH_SECONDS = 3.0
+"""Between two looks into the folder. A file that differs in them is still being copied."""
+
+
+class Batch:
+    """Everything checked, nothing made yet. Use as a context manager; `run` once."""
+
+    def __init__(self, options: BatchOptions):
+        """Raises InputError for whatever cannot be used."""
+        self.options = options
+        self.results: dict[str, dict] = {}
+        """The newest record of each shot, by name."""
+        self._taken: dict[str, str] = {}
+        check_folders(options.folder, options.out)
+        self._common = check_options(options)
+        self.first = self._first_shots()
+        if not options.overwrite and not (options.out / NAME).exists():
+            check_untouched(options.out, (name for shot in self.first for name in shot.outputs.values()))
+        make_folder(options.out)
+        with contextlib.ExitStack() as opened:
+            self._manifest = opened.enter_context(Manifest(options.out))
+            self._pool = opened.enter_context(Pool(options.jobs))
+            self._closing = opened.pop_all()
+
+    def _first_shots(self) -> list[Shot]:
+        shots = find_shots(self.options)
+        for problem in clashes(shots, self._taken).values():
+            raise InputError(problem)
+        if not shots and not self.options.watch:
+            raise InputError(f"no videos or photos in {self.options.folder}")
+        return shots
+
+    def run(self, progress) -> None:
+        """Make what is missing. `progress` is one of batch_progress. Ends by KeyboardInterrupt when watching."""
+        sweep(target for shot in self.first for target in shot.targets(self.options.out))
+        if self.options.watch:
+            self._watch(progress)
+        else:
+            self._make(self.first, progress)
+
+    def _watch(self, progress) -> None:
+        looks, shots = Looks(WATCH_SECONDS), self.first
+        while True:
+            ready = looks.ready(shots)
+            if ready:
+                self._make(ready, progress)
+            self.write_report()
+            time.sleep(WATCH_SECONDS)
+            shots = find_shots(self.options)
+
+    def _make(self, shots: list[Shot], progress) -> None:
+        """One pass. Shots that came later and would overwrite results of others fail."""
+        problems = clashes(shots, self._taken)
+        progress.add(len(shots))
+        for shot in shots:
+            if shot.name in problems:
+                self._end(self._refused(shot, problems[shot.name]), progress)
+        tasks = [self._task(shot) for shot in shots if shot.name not in problems]
+        self._pool.run(tasks, lambda task, what, value: self._hear(task, what, value, progress))
+
+    def _task(self, shot: Shot) -> Task:
+        settings = settings_of(shot, self.options, self._common)
+        return Task(shot, job_of(shot, self.options), settings, self.options.out, self._manifest.latest.get(shot.name))
+
+    def _refused(self, shot: Shot, reason: str) -> dict:
+        return record(shot, None, settings_of(shot, self.options, self._common), status=FAILED, reason=reason)
+
+    def _hear(self, task: Task, what: str, value, progress) -> None:
+        if what == "opened":
+            progress.opened(task.shot.name, value)
+        elif what == "frames":
+            progress.frames(task.shot.name, value)
+        elif what == "result":
+            self._end(value, progress)
+
+    def _end(self, result: dict, progress) -> None:
+        if result["status"] != SKIPPED:
+            self._manifest.append(result)
+        self.results[result["source"]] = result
+        progress.ended(result)
+
+    def write_report(self) -> None:
+        """Write report.csv, if asked for. Raises ShmStreamError."""
+        if self.options.report:
+            lines = (result for _, result in sorted(self.results.items()))
+            write_texts({self.options.out / REPORT_NAME: report_text(lines)})
+
+    def close(self) -> None:
+        """End the workers, delete what they had not finished, close the manifest."""
+        self._closing.close()
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self.close()
+
+
+def report_text(results: Iterable[dict]) -> str:
+    """A table with a row for each shot, for spreadsheets."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(REPORT_COLUMNS)
+    for result in results:
+        outputs = result["outputs"]
+        facts = {
+            **result,
+            "bytes": sum(output["bytes"] for output in outputs),
+            "outputs": " ".join(output["path"] for output in outputs),
+        }
+        writer.writerow([facts.get(column) for column in REPORT_COLUMNS])
+    return text.getvalue()

@@ -1,0 +1,137 @@
+"""What a batch is asked to do, checked as far as that is possible without opening a shot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import __version__, native, weights
+from .background import open_background
+from .batch_files import digest
+from .colour import ColourTags, default_matrix
+from .device import choose_device
+from .engine import check_tnet_size
+from .errors import InputError
+from .job import JobOptions
+from .outputs import TRANSPARENT
+from .partial import check_folder
+from .preset import get_preset
+from .sink_images import check_suffix
+from .video_codecs import choose_encoding
+
+MAIN = ("composite", TRANSPARENT)
+"""The output that has the plain name; there is at most one of them."""
+TRIAL_SIZE = (64, 64)
+"""Width and height of the picture that encoders are tried out for."""
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """A folder in, a folder out, and what every shot has in common."""
+
+    folder: Path
+    out: Path
+    template: JobOptions
+    """The options of every shot's job; its paths are not used."""
+    alpha: bool = False
+    foreground: bool = False
+    suffix: str | None = None
+    """Extension of videos; None: that of the input where it can hold the result."""
+    image_suffix: str = ".png"
+    jobs: int = 1
+    watch: bool = False
+    report: bool = False
+    overwrite: bool = False
+    """Whether files that no batch made may be replaced."""
+
+    @property
+    def kinds(self) -> list[str]:
+        """Which outputs each shot gets: composite or transparent, alpha, foreground."""
+        bg, kinds = self.template.bg, []
+        if bg is not None:
+            kinds.append(TRANSPARENT if bg == TRANSPARENT and not Path(bg).is_file() else "composite")
+        return kinds + [kind for kind in ("alpha", "foreground") if getattr(self, kind)]
+
+
+def check_options(options: BatchOptions) -> dict:
+    """Raise InputError for what no shot could be made with; else what all results depend on, for the manifest."""
+    template = options.template
+    preset = get_preset(template.preset)
+    check_tnet_size(template.tnet_size)
+    if not options.kinds:
+        raise InputError("nothing to write: give --bg BACKGROUND (or --alpha/--foreground)")
+    if template.duration is not None and template.duration <= 0:
+        raise InputError(f"duration {template.duration} is not usable; give more than 0 seconds")
+    _check_outputs(options)
+    native.path_name()  # a missing extension is said now, not once for each shot
+    device = choose_device(template.device, template.runner).partition(":")[0]
+    return {
+        "version": __version__,
+        "preset": preset.name,
+        "weights": _weights(preset.name),
+        "runner": template.runner or ("onnxruntime" if device == "cpu" else "torch"),
+        "device": device,
+        "tnet_size": template.tnet_size or preset.tnet_size,
+        "dense": template.dense,
+        **_background(template.bg),
+    }
+
+
+def _check_outputs(options: BatchOptions) -> None:
+    """Try out the encoders and extensions that are known before any input is."""
+    template = options.template
+    tags = ColourTags(default_matrix(TRIAL_SIZE[1]), primaries=1, transfer=1)
+    for kind in options.kinds:
+        suffix = options.suffix or (".mov" if kind == TRANSPARENT else ".mp4")
+        main = kind in MAIN or template.bg is None  # as in a job
+        codec, crf = (template.codec, template.crf) if main else (None, None)
+        choose_encoding(Path(f"shot{suffix}"), kind, TRIAL_SIZE, tags, codec, crf)
+        check_suffix(Path(f"shot{options.image_suffix}"), kind)
+
+
+def _weights(preset: str) -> dict[str, str]:
+    """File name → sha256, each file found right. Raises WeightsError."""
+    files = weights.manifest().get(preset, {}).get("files", {})
+    for name in files or ["any"]:  # a preset without weights is refused by `find` in its own words
+        weights.find(name, preset)
+    return {name: facts["sha256"] for name, facts in files.items()}
+
+
+def _background(bg: str | None) -> dict:
+    """A background's name, and the sha256 of a file. Raises InputError."""
+    if bg is None:
+        return {"bg": None, "bg_sha256": None}
+    open_background(bg, *TRIAL_SIZE).close()
+    is_file = Path(bg).is_file()
+    return {"bg": Path(bg).name if is_file else bg, "bg_sha256": digest(Path(bg)) if is_file else None}
+
+
+def check_folders(folder: Path, out: Path) -> None:
+    """Raise InputError unless `folder` can be read and neither lies in the other."""
+    if not folder.is_dir():
+        problem = "is a file" if folder.exists() else "does not exist"
+        raise InputError(f"{folder} {problem}; give the folder with the videos and photos")
+    inside, outside = folder.resolve(), out.resolve()
+    if inside == outside:
+        raise InputError(f"{folder} and {out} are the same folder; give another one for the results")
+    for inner, outer in ((inside, outside), (outside, inside)):
+        if outer in inner.parents:  # results would be taken for inputs, or overwrite them
+            raise InputError(f"{inner} lies in {outer}; inputs and results need folders apart from each other")
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder for results. Raises InputError when it cannot be made or written to."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {out}: {error.strerror}") from error
+    check_folder(out)
+
+
+def check_untouched(out: Path, names: Iterable[str]) -> None:
+    """Raise InputError if a result would replace a file that no batch made."""
+    for name in names:
+        if os.path.lexists(out / name):
+            raise InputError(f"{out / name} exists and no batch made it; add -y to overwrite such files")

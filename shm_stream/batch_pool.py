@@ -1,0 +1,151 @@
+"""Worker processes of a batch. One that dies takes its shot with it and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import connection, resource_tracker
+
+from .batch_files import sweep
+from .batch_manifest import FAILED
+from .batch_worker import Task, record, work
+from .errors import InputError
+
+WORK = work
+"""The body of every worker."""
+PATIENCE_SECONDS = 10.0
+"""How long a process that was killed may take to be gone."""
+
+
+class Pool:
+    """At most `count` processes, started when there is something to do and kept. A context manager."""
+
+    def __init__(self, count: int):
+        self._count = count
+        self._workers: list[_Worker] = []
+
+    def run(self, tasks: Iterable[Task], tell: Callable[[Task, str, object], None]) -> None:
+        """Do all tasks. `tell(task, what, value)` gets the messages of the workers as they come.
+
+        Every task ends with a "result". Raises InputError when the networks cannot be loaded.
+        """
+        waiting = deque(tasks)
+        while waiting or any(worker.task for worker in self._workers):
+            self._hand_out(waiting)
+            for worker in self._speaking():
+                self._listen(worker, tell)
+
+    def _hand_out(self, waiting: deque) -> None:
+        while waiting:
+            idle = [worker for worker in self._workers if worker.task is None]
+            if not idle and len(self._workers) == self._count:
+                return
+            if not idle:
+                self._workers.append(_Worker())
+                continue
+            if idle[0].give(waiting[0]):
+                waiting.popleft()
+            else:
+                self._remove(idle[0])  # it died while it had nothing to do
+
+    def _speaking(self) -> list[_Worker]:
+        """The workers that have sent something or died; waits for the first."""
+        ends = {worker.connection: worker for worker in self._workers}
+        return [ends[end] for end in connection.wait([*ends])]
+
+    def _listen(self, worker: _Worker, tell: Callable) -> None:
+        try:
+            what, value = worker.connection.recv()
+        except (EOFError, OSError):
+            self._remove(worker)
+            if worker.task is not None:
+                sweep(worker.task.shot.targets(worker.task.out))
+                tell(worker.task, "result", worker.epitaph())
+            return
+        if what == "unusable":
+            raise InputError(value)
+        task = worker.task
+        if what == "source":
+            worker.sha256 = value
+        elif what == "result":
+            worker.task = None
+        tell(task, what, value)
+
+    def _remove(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.end()
+
+    def close(self) -> None:
+        """End all workers at once; unfinished files are deleted."""
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.process.kill()
+        for worker in workers:
+            worker.end()
+            if worker.task is not None:
+                sweep(worker.task.shot.targets(worker.task.out))
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self.close()
+
+
+class _Worker:
+    """A process, its end of the line, and what it is doing."""
+
+    def __init__(self):
+        # a fresh interpreter: threads of decoders and a GPU's state do not survive a fork
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=WORK, args=(theirs,), daemon=True)
+        with _ctrl_c_waits():
+            self.process.start()
+        theirs.close()
+        self.task: Task | None = None
+        self.sha256: str | None = None
+
+    def give(self, task: Task) -> bool:
+        """Whether the worker could take the task."""
+        self.task, self.sha256 = task, None
+        try:
+            self.connection.send(task)
+        except OSError:
+            self.task = None
+        return self.task is not None
+
+    def end(self) -> None:
+        """Make sure that the process is gone."""
+        self.connection.close()
+        self.process.join(PATIENCE_SECONDS)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join(PATIENCE_SECONDS)
+
+    def epitaph(self) -> dict:
+        """The record of the shot that it died with."""
+        code = self.process.exitcode
+        how = f"ended with code {code}"
+        if code is not None and code < 0:
+            how = f"was killed by {signal.Signals(-code).name}"
+        hint = "; there may be too little memory" if code == -getattr(signal, "SIGKILL", 0) else ""
+        reason = f"the worker process {how}{hint}"
+        return record(self.task.shot, self.sha256, self.task.settings, status=FAILED, reason=reason)
+
+
+@contextlib.contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """A process started meanwhile never sees SIGINT, not even before its first line runs; ours comes afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would end the blocking
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,123 @@
+"""Batches without weights: a worker with a stand-in runner, and the command in this process or in its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+from stand_ins import StandInRunner, numbered_clip, numbered_frame
+
+from shm_stream import batch_worker
+from shm_stream import job as job_module
+
+SLOW_VARIABLE = "TEST_BATCH_SECONDS_PER_FRAME"
+COMMAND = """
+import sys
+sys.path.insert(0, {tests!r})
+import batch_runs
+from shm_stream import batch, batch_pool, cli
+batch_pool.WORK = batch_runs.stand_in_work
+batch.WATCH_SECONDS = 0.2
+if __name__ == "__main__":
+    sys.exit(cli.main(["batch", *sys.argv[1:]]))
+"""
+
+
+class Slow(StandInRunner):
+    """Takes its time, so that there is a middle of the work to be stopped in."""
+
+    def mnet(self, x):
+        time.sleep(float(os.environ.get(SLOW_VARIABLE, "0")))
+        return super().mnet(x)
+
+
+def stand_in_work(connection) -> None:
+    """The body of a worker process, without weights."""
+    job_module.load_runner = lambda *_: Slow()
+    batch_worker.TELL_SECONDS = 0.0
+    batch_worker.work(connection)
+
+
+def write_weights(folder: Path, content: bytes = b"weights") -> Path:
+    """A folder of weights as the manifest describes it, so that nothing depends on the real ones."""
+    folder.mkdir(exist_ok=True)
+    (folder / "live.onnx").write_bytes(content)
+    facts = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (folder / "manifest.json").write_text(json.dumps({"live": {"files": {"live.onnx": facts}}}))
+    return folder
+
+
+def write_shots(folder: Path) -> Path:
+    """a.mp4, day/b.mkv and day/c.png, and things that are no shots."""
+    (folder / "day").mkdir(parents=True)
+    numbered_clip(folder / "a.mp4", 12)
+    numbered_clip(folder / "day" / "b.mkv", 8)
+    cv2.imwrite(str(folder / "day" / "c.png"), numbered_frame(77))
+    (folder / "notes.txt").write_text("nothing")
+    (folder / "._a.mp4").write_text("what macOS leaves")
+    return folder
+
+
+def start(*arguments, seconds_per_frame: float = 0.0, **options) -> subprocess.Popen:
+    """`shm-stream batch` as a process of its own, in a group of its own; stdout and stderr are text pipes."""
+    code = COMMAND.format(tests=os.path.dirname(__file__))
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=_default_signals,
+        env={**os.environ, SLOW_VARIABLE: str(seconds_per_frame)}, **options,
+    )  # fmt: skip
+
+
+def _default_signals() -> None:
+    """Also where the tests were started with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def read_until(process: subprocess.Popen, wanted) -> list[dict]:
+    """The events of `--progress json` up to the first that `wanted` (event → bool) likes."""
+    events = []
+    for line in process.stdout:
+        events.append(json.loads(line))
+        if wanted(events[-1]):
+            return events
+    raise AssertionError(f"the batch ended before: {events}; {process.stderr.read()}")
+
+
+def read_manifest(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if ".partial" in path.name]
+
+
+def children(pid: int) -> list[int]:
+    """Worker processes of a batch (Linux)."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition, seconds: float = 30.0) -> None:
+    """Poll until `condition()` holds; fails when it does not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
