@@ -36,17 +36,17 @@ class Options(CommonOptions):
     tnet: Path
     mnet: Path
     out: Path
-    size: int = 576
+    size: int = 672
     ratio: int = 3
     patches: tuple[int, ...] = (128, 192, 256)
     patch: int = 256
     batch: int = 16
-    steps: int = 1500
-    tnet_rate: float = 0.0
+    steps: int = 800
+    tnet_rate: float = 1e-4
     encoder_rate: float = 0.0
     """Of T-Net's encoder; `tnet_rate` is that of the rest. What has no rate stays as it is."""
-    mnet_rate: float = 2e-3
-    average: float = 0.99
+    mnet_rate: float = 1.5e-3
+    average: float = 0.98
     photos: float = 0.75
     """Share of photos as they are; the paper has composites only."""
     sharpness: float = 2.0
