@@ -25,7 +25,7 @@ files that are neither videos nor photos are passed over. BACKGROUND and TIME ar
 --frames, --codec and --crf are for the videos only.
 
 OUT/manifest.jsonl gets a line for every shot. The next run skips the shots that it calls done, when source, settings
-and results are still the same; to make everything again, delete it. docs/batch.md describes its fields.
+and results are still the same. To make everything again, delete the manifest and add -y. docs/batch.md has the details.
 
 Exit code: 0 all shots are done, 1 some failed or could be read in part only, 2 bad options or folders, 130 Ctrl-C
 (finished shots are kept).

@@ -14,10 +14,11 @@ from pathlib import Path
 import cv2
 from stand_ins import StandInRunner, numbered_clip, numbered_frame
 
-from shm_stream import batch_worker
+from shm_stream import InputError, batch_worker
 from shm_stream import job as job_module
 
 SLOW_VARIABLE = "TEST_BATCH_SECONDS_PER_FRAME"
+TOUCHED_VARIABLE = "TEST_BATCH_TOUCHED"
 COMMAND = """
 import sys
 sys.path.insert(0, {tests!r})
@@ -42,6 +43,31 @@ def stand_in_work(connection) -> None:
     """The body of a worker process, without weights."""
     job_module.load_runner = lambda *_: Slow()
     batch_worker.TELL_SECONDS = 0.0
+    batch_worker.work(connection)
+
+
+class Touching(StandInRunner):
+    """Writes to the source while it is read, as a copy that goes on does."""
+
+    def mnet(self, x):
+        with open(os.environ[TOUCHED_VARIABLE], "ab") as file:
+            file.write(b"more")
+        return super().mnet(x)
+
+
+def touching_work(connection) -> None:
+    """The body of a worker process whose source changes meanwhile."""
+    job_module.load_runner = lambda *_: Touching()
+    batch_worker.work(connection)
+
+
+def unusable_work(connection) -> None:
+    """The body of a worker process that cannot load networks."""
+
+    def refuse(*_):
+        raise InputError("no such thing as a network")
+
+    job_module.load_runner = refuse
     batch_worker.work(connection)
 
 
