@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -58,6 +59,22 @@ class Touching(StandInRunner):
 def touching_work(connection) -> None:
     """The body of a worker process whose source changes meanwhile."""
     job_module.load_runner = lambda *_: Touching()
+    batch_worker.work(connection)
+
+
+class Failing(StandInRunner):
+    """Has an error in it that shows at the 14th frame: the second of day/b.mkv."""
+
+    def mnet(self, x):
+        if len(self.mnet_shapes) == 13:
+            self.mnet_shapes.append(x.shape)
+            raise ZeroDivisionError("two\nlines")
+        return super().mnet(x)
+
+
+def failing_work(connection) -> None:
+    """The body of a worker process with an error in it."""
+    job_module.load_runner = lambda *_: Failing()
     batch_worker.work(connection)
 
 
@@ -127,10 +144,11 @@ def leftovers(folder: Path) -> list[Path]:
 def children(pid: int) -> list[int]:
     """Worker processes of a batch (Linux)."""
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(int(child))
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may end while it is looked at
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid and b"spawn_main" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
     return found
 
 

@@ -105,6 +105,15 @@ def test_ctrl_c_keeps_what_is_finished(batch, out, number):
     assert finish(batch())[0] == 0 and len(read_numbers(out / "c.mp4")) == 200
 
 
+def test_ctrl_c_while_a_worker_starts_is_no_traceback(batch, out):
+    process = batch()
+    wait_until(lambda: process.poll() is not None or children(process.pid))
+    os.killpg(process.pid, signal.SIGINT)
+    code, err = finish(process)
+    assert code == 130 and len(err.splitlines()) == 2 and "interrupted; finished shots are kept" in err
+    assert read_manifest(out) == []
+
+
 def test_a_killed_worker_fails_its_shot_only(batch, out):
     process = batch("--jobs", "2", seconds_per_frame=SLOW)
     read_until(process, lambda event: event["event"] == "done" and event["shot"] == "d.mp4")  # much shorter than c

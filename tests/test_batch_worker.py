@@ -10,6 +10,7 @@ import cv2
 import pytest
 from batch_runs import (
     TOUCHED_VARIABLE,
+    failing_work,
     leftovers,
     read_manifest,
     stand_in_work,
@@ -17,7 +18,7 @@ from batch_runs import (
     unusable_work,
     write_shots,
     write_weights,
-)  # fmt: skip
+)
 from stand_ins import numbered_frame
 
 from shm_stream import batch_pool, cli
@@ -51,6 +52,15 @@ def test_networks_that_cannot_be_loaded_are_one_error_and_not_one_for_each_shot(
     code, err = run(unusable_work, "--bg", "red")
     assert (code, err) == (2, "shm-stream: error: no such thing as a network\n")
     assert read_manifest(folder.with_name("out")) == []
+
+
+def test_an_internal_error_fails_its_shot_only(run, folder):
+    code, err = run(failing_work, "--bg", "red")
+    reason = "internal error, please report it: ZeroDivisionError: two lines"
+    assert code == 1 and err.splitlines()[-2:] == [
+        f"failed: day/b.mkv: {reason}",
+        "2 done, 0 skipped (already finished), 1 failed",
+    ]
 
 
 def test_a_source_that_changes_while_it_is_read_fails(run, folder, monkeypatch):
