@@ -27,10 +27,13 @@ def conv_bn(
     return nn.Sequential(*layers)
 
 
-def separable(channels_in: int, channels_out: int, kernel: int = 3) -> nn.Sequential:
-    """Depthwise then pointwise convolution, batch norm after each, ReLU at the end."""
+def separable(
+    channels_in: int, channels_out: int, kernel: int = 3, *, padding: int | None = None, dilation: int = 1
+) -> nn.Sequential:
+    """Depthwise then pointwise convolution, batch norm after each, ReLU at the end. `padding` as in `conv_bn`."""
+    depthwise = {"padding": padding, "dilation": dilation, "groups": channels_in, "activation": False}
     return nn.Sequential(
-        *conv_bn(channels_in, channels_in, kernel, groups=channels_in, activation=False),
+        *conv_bn(channels_in, channels_in, kernel, **depthwise),
         *conv_bn(channels_in, channels_out, 1),
     )
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import conv_bn
+from .layers import conv_bn, separable
 
 BLOCK = 4
 """Side of the pixel blocks that space-to-depth folds into channels."""
@@ -24,9 +24,9 @@ class LiveMNet(nn.Module):
     Near a point, alpha is close to an affine function of the colour (Levin et al. 2008, "A Closed-Form Solution to
     Natural Image Matting", section 3: the colour line model). The network estimates that function and applies it at
     full resolution, so that detail as fine as a pixel comes from the frame itself: each block of 4x4 pixels is folded
-    into channels, 3x3 convolutions without padding look around and write for each block the weights of the six input
-    channels and an offset; these are interpolated bilinearly to every pixel, multiplied with the pixel's own channels
-    and summed; a sigmoid ends it.
+    into channels, separable 3x3 convolutions without padding look around and write for each block the weights of the
+    six input channels and an offset; these are interpolated bilinearly to every pixel, multiplied with the pixel's own
+    channels and summed; a sigmoid ends it.
 
     Receptive field: at most HALO + 1 = 21 pixels to each side, and nothing beyond. Because no convolution
     pads, a tile cut out with its halo gives the same values as the whole frame.
@@ -39,7 +39,7 @@ class LiveMNet(nn.Module):
         super().__init__()
         # the stride makes this space-to-depth and a 1x1 convolution in one, without moving pixels about first
         self.fold = conv_bn(CHANNELS, width, BLOCK, stride=BLOCK, padding=0)
-        self.look = nn.ModuleList(conv_bn(width, width, 3, padding=0, dilation=d) for d in DILATIONS)
+        self.look = nn.ModuleList(separable(width, width, padding=0, dilation=d) for d in DILATIONS)
         self.write = nn.Conv2d(width, CHANNELS + 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
