@@ -19,7 +19,7 @@ def test_stages_log_the_paper_s_terms_and_show_predictions(run_training, trainin
     """L = L_p + 0.01·L_t, L_p = half of alpha + half of composite; pictures of the batch at every second step."""
     often = {"log_every": 1, "preview_every": 2}
     run_training(train_tnet, **tnet_options(training_data, tmp_path, 2) | often | {"iou_weight": 0.5, "square": True})
-    run_training(train_mnet, **mnet_options(training_data, tmp_path, 2) | often)
+    run_training(train_mnet, **mnet_options(training_data, tmp_path, 2) | often | {"rate": 2e-3})
     run_training(train_joint, **joint_options(training_data, tmp_path, 2) | often)
 
     always = {"step", "total", "rate", "images_per_second"}
