@@ -11,9 +11,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from .cli import INTERRUPTED
 from .cli_options import Parser, add_networks, parse_time
 
-INTERRUPTED = 130
 DESCRIPTION = "Cut people out of all videos and photos below a folder. A run that was stopped is gone on with."
 EPILOG = """\
 The folders below IN are made below OUT too. For IN/day1/talk.mov there will be

@@ -17,8 +17,6 @@ from .trimaps import IGNORED, mask_labels, rough_logits, trimap_labels
 
 FULL_SIDE = 800
 """Photos are held at this long side."""
-ZOOM = (0.8, 1.7)
-"""Of photos as they are: the whole of it, or any part."""
 SHOWN_SETS = {"fullbody": 0.6, "groups": 0.4}
 """Sets that are shown but never pasted: their alphas are too rough to be called exact, or masks."""
 SHOWN = 0.35
@@ -116,7 +114,7 @@ class JointSamples(Samples):
     def scene(self, rng: np.random.Generator, shape: tuple[int, int]) -> scenes.Scene:
         if self.photos and rng.random() < self.photos:
             crowd = self.shown if rng.random() < SHOWN else self.people
-            return scenes.photo(crowd.draw(rng), shape, rng, ZOOM)
+            return scenes.photo(crowd.draw(rng), shape, rng, scenes.CLOSE_VIEW)
         background = self.backgrounds[rng.integers(len(self.backgrounds))]
         people_here = [self.people.draw(rng) for _ in range(1 if rng.random() < 0.85 else 2)]
         return scenes.composite(people_here, background, shape, rng, fill=(0.6, 1.8))

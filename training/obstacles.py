@@ -21,8 +21,7 @@ def occlude(scene: Scene, thing: np.ndarray, rng: np.random.Generator) -> Scene:
     size = scene.alpha.shape
     cover = _blob(size, rng)
     texture = warp(thing, random_crop(thing.shape[:2], size, rng, zoom=(1.0, 3.0)), size)
-    a = cover[..., None]
-    image = np.clip(a * texture + (1 - a) * scene.image + 0.5, 0, 255).astype(np.uint8)
+    image = _laid_over(scene.image, texture, cover)
     alpha = np.clip((1 - cover) * scene.alpha + 0.5, 0, 255).astype(np.uint8)
     parts = None if scene.parts is None else np.where(cover > 0.5, np.uint8(0), scene.parts)
     return Scene(image, alpha, None, None, scene.soft, parts)
@@ -39,11 +38,11 @@ def print_clothes(scene: Scene, picture: np.ndarray, rng: np.random.Generator) -
     if rng.random() < 0.6:
         y, x = np.argwhere(worn)[rng.integers(worn.sum())]
         cover *= _blob(size, rng, (float(x), float(y)))
-    a = (cv2.GaussianBlur(cover, (0, 0), 0.8) * (scene.alpha / np.float32(255)))[..., None]
+    cover = cv2.GaussianBlur(cover, (0, 0), 0.8) * (scene.alpha / np.float32(255))
     texture = warp(picture, random_crop(picture.shape[:2], size, rng, zoom=(1.0, 4.0)), size)
     grey = cv2.cvtColor(scene.image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     light = np.clip((grey + 20) / (grey[worn].mean() + 20), 0.4, 1.8)[..., None] ** rng.uniform(0.2, 0.8)
-    image = np.clip(a * (texture * light) + (1 - a) * scene.image + 0.5, 0, 255).astype(np.uint8)
+    image = _laid_over(scene.image, texture * light, cover)
     return Scene(image, scene.alpha, None, None, scene.soft, scene.parts)
 
 
@@ -67,11 +66,16 @@ def add_hand(scene: Scene, donor: Person, rng: np.random.Generator) -> Scene:
     )
     shape = cv2.GaussianBlur(piece.astype(np.float32), (0, 0), 1.0)
     cover = warp((255 * shape).astype(np.uint8), matrix, size, border=cv2.BORDER_CONSTANT) / np.float32(255)
-    a = cover[..., None]
-    image = np.clip(a * warp(donor.image, matrix, size) + (1 - a) * scene.image + 0.5, 0, 255).astype(np.uint8)
+    image = _laid_over(scene.image, warp(donor.image, matrix, size), cover)
     alpha = np.clip(scene.alpha + cover * (255 - scene.alpha.astype(np.float32)) + 0.5, 0, 255).astype(np.uint8)
     parts = None if scene.parts is None else np.where(cover > 0.5, np.uint8(SKIN), scene.parts)
     return Scene(image, alpha, None, None, scene.soft, parts)
+
+
+def _laid_over(image: np.ndarray, colours: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """[H, W, 3] uint8: `colours` over `image` where `cover` [H, W] 0..1 says so."""
+    a = cover[..., None]
+    return np.clip(a * colours + (1 - a) * image + 0.5, 0, 255).astype(np.uint8)
 
 
 def _piece_of_skin(person: Person, rng: np.random.Generator) -> np.ndarray | None:

@@ -13,6 +13,9 @@ from .library import Person
 from .parts import UNLABELLED
 from .strands import add_strands
 
+CLOSE_VIEW = (0.8, 1.7)
+"""Zoom of photos shown as they are: the whole of it, or any part."""
+
 
 @dataclass
 class Scene:
@@ -119,7 +122,7 @@ def edge_patch(
     `zoom` is output pixels per photo pixel: M-Net must know hair in small and in large pictures.
     """
     matrix = _edge_crop(person, size, rng, zoom)
-    colours, alpha = _mirrored(person.foreground, matrix, size), _mirrored(person.alpha, matrix, size)
+    colours, alpha = warp(person.foreground, matrix, size), warp(person.alpha, matrix, size)
     if rng.random() < 0.4:
         colours, alpha = add_strands(colours, alpha, rng)
     backdrop = _backdrop(background, size, rng)
@@ -136,7 +139,7 @@ def photo_patch(person: Person, size: tuple[int, int], rng: np.random.Generator,
     """A crop of `size` (H, W) around a random point of the person's soft edge, as the camera took it: light, focus
     and edges are real, alpha is as good as the set's."""
     matrix = _edge_crop(person, size, rng, zoom)
-    return Scene(_mirrored(person.image, matrix, size), _mirrored(person.alpha, matrix, size), None, None, person.soft)
+    return Scene(warp(person.image, matrix, size), warp(person.alpha, matrix, size), None, None, person.soft)
 
 
 def _edge_crop(person: Person, size: tuple[int, int], rng: np.random.Generator, zoom) -> np.ndarray:
@@ -153,10 +156,6 @@ def _edge_crop(person: Person, size: tuple[int, int], rng: np.random.Generator, 
         angle=rng.normal(0, 10),
         flip=rng.random() < 0.5,
     )
-
-
-def _mirrored(picture: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return warp(picture, matrix, size, border=cv2.BORDER_REFLECT_101)
 
 
 def _smear(colours: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -19,8 +19,8 @@ from .trimaps import mask_labels, random_prior, trimap_labels
 
 TNET_SETS = {"portraits_soft": 0.21, "portraits": 0.43, "fullbody": 0.20, "groups": 0.16}
 """How often a set is drawn, for photos shown as they are."""
-WHOLE_VIEW, CLOSE_VIEW = (0.95, 1.2), (0.8, 1.7)
-"""Zoom of photos shown as they are: about the whole of it, as in use, or any part."""
+WHOLE_VIEW = (0.95, 1.2)
+"""Zoom of photos shown as they are: about the whole of it, as in use; else `scenes.CLOSE_VIEW`."""
 PROPORTIONS = {(4, 3): 0.55, (1, 1): 0.2, (3, 4): 0.1, (9, 16): 0.15}
 """Height and width of T-Net's samples, and how often: those of photos, webcams and videos."""
 WHOLE_SHARE = 0.65
@@ -49,7 +49,7 @@ class TNetSamples(Samples):
         size: int,
         seed: int = 0,
         cache: Path | None = None,
-        photos: float = 0.62,
+        photos: float = 0.72,
         empty: float = 0.09,
         extra: tuple[Path, float] | None = None,
         parts: Path | None = None,
@@ -84,7 +84,7 @@ class TNetSamples(Samples):
     def scene(self, rng: np.random.Generator, shape: tuple[int, int]) -> scenes.Scene:
         kind = rng.random()
         if kind < self.photos:
-            zoom = WHOLE_VIEW if rng.random() < WHOLE_SHARE else CLOSE_VIEW
+            zoom = WHOLE_VIEW if rng.random() < WHOLE_SHARE else scenes.CLOSE_VIEW
             return scenes.photo(self.shown.draw(rng), shape, rng, zoom)
         background = self._picture(rng)
         if kind < self.photos + self.empty:
@@ -108,8 +108,7 @@ class TNetSamples(Samples):
         return self.backgrounds[rng.integers(len(self.backgrounds))]
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, int]):
-        scene = self.scene(rng, shape)
-        scene = self.made_harder(scene, rng)
+        scene = self.made_harder(self.scene(rng, shape), rng)
         labels = (trimap_labels if scene.soft else mask_labels)(scene.alpha, int(rng.integers(1, 4)))
         image = photometric.camera(scene.image, rng)
         prior = torch.from_numpy(random_prior(scene.alpha, rng))[None]

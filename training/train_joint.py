@@ -29,6 +29,7 @@ from .mnet_samples import JointSamples
 from .parts import without_head
 from .preview import Preview
 from .run import CommonOptions, Run, begin
+from .train_tnet import encoder_and_rest
 
 
 @dataclass(kw_only=True)
@@ -105,9 +106,7 @@ def sharpen(tnet: torch.nn.Module, factor: float) -> None:
 
 def parameter_groups(network: SHM, o: Options) -> list[dict]:
     """T-Net's encoder, the rest of T-Net and M-Net, each with its rate."""
-    encoder = list(network.tnet.encoder.parameters())
-    known = {id(p) for p in encoder}
-    rest = [p for p in network.tnet.parameters() if id(p) not in known]
+    encoder, rest = encoder_and_rest(network.tnet)
     parts = ((encoder, o.encoder_rate), (rest, o.tnet_rate), (network.mnet.parameters(), o.mnet_rate))
     groups = [{"params": list(parameters), "lr": rate} for parameters, rate in parts]
     for group in groups:

@@ -129,11 +129,15 @@ def iou_loss(trimap: Tensor, alpha: Tensor, counted: Tensor) -> Tensor:
     return 1 - torch.stack(scores).mean()
 
 
-def parameter_groups(network: nn.Module, o: Options) -> list[dict]:
-    """The encoder learns at its own rate."""
+def encoder_and_rest(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     encoder = list(network.encoder.parameters())
     known = {id(p) for p in encoder}
-    rest = [p for p in network.parameters() if id(p) not in known]
+    return encoder, [p for p in network.parameters() if id(p) not in known]
+
+
+def parameter_groups(network: nn.Module, o: Options) -> list[dict]:
+    """The encoder learns at its own rate."""
+    encoder, rest = encoder_and_rest(network)
     return [{"params": encoder, "lr": o.encoder_rate}, {"params": rest, "lr": o.rate}]
 
 
