@@ -8,7 +8,6 @@ import io
 import time
 from collections.abc import Iterable
 
-from .batch_files import sweep
 from .batch_manifest import FAILED, NAME, SKIPPED, Manifest
 from .batch_options import BatchOptions, check_folders, check_options, check_untouched, make_folder
 from .batch_pool import Pool
@@ -16,7 +15,7 @@ from .batch_shots import Shot, clashes, find_shots, job_of, settings_of
 from .batch_watch import Looks
 from .batch_worker import Task, record
 from .errors import InputError
-from .partial import write_texts
+from .partial import sweep, write_texts
 
 REPORT_NAME = "report.csv"
 REPORT_COLUMNS = ("source", "status", "frames", "seconds", "bytes", "outputs", "reason")

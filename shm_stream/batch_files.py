@@ -1,18 +1,11 @@
-"""Files of a batch: their checksums, and what a killed run left of them."""
+"""Files of a batch: their checksums, and whether they are still what they were."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
-from .partial import discard
-
 CHUNK_BYTES = 1 << 20
-PARTIAL = re.compile(r"\.(?P<stem>.*)\.[0-9a-f]{8}\.partial(?P<suffix>\.[^.]*)", re.DOTALL)
-"""What `partial.partial_path` makes of a name."""
 
 
 def digest(path: Path) -> str:
@@ -46,23 +39,3 @@ def is_intact(out: Path, facts: dict) -> bool:
         return path.stat().st_size == facts["bytes"] and digest(path) == facts["sha256"]
     except (OSError, KeyError, TypeError):
         return False
-
-
-def sweep(targets: Iterable[Path]) -> None:
-    """Delete what a killed process left unfinished beside these files."""
-    wanted: dict[Path, set] = {}
-    for target in targets:
-        wanted.setdefault(target.parent, set()).add((target.stem[:100], target.suffix))
-    for folder, names in wanted.items():
-        for path in _listing(folder):
-            match = PARTIAL.fullmatch(path.name)
-            if match and (match["stem"], match["suffix"]) in names:
-                with contextlib.suppress(OSError):  # a leftover that cannot go does no harm
-                    discard(path)
-
-
-def _listing(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []

@@ -18,6 +18,7 @@ from .job import JobOptions
 from .outputs import TRANSPARENT
 from .partial import check_folder
 from .preset import get_preset
+from .runners import default_runner
 from .sink_images import check_suffix
 from .video_codecs import choose_encoding
 
@@ -71,7 +72,7 @@ def check_options(options: BatchOptions) -> dict:
         "version": __version__,
         "preset": preset.name,
         "weights": _weights(preset.name),
-        "runner": template.runner or ("onnxruntime" if device == "cpu" else "torch"),
+        "runner": template.runner or default_runner(device),
         "device": device,
         "tnet_size": template.tnet_size or preset.tnet_size,
         "dense": template.dense,

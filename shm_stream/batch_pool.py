@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection, resource_tracker
 
-from .batch_files import sweep
 from .batch_manifest import FAILED
 from .batch_worker import Task, record, work
 from .errors import InputError
+from .partial import sweep
 
 WORK = work
 """The body of every worker."""

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import secrets
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import InputError, ShmStreamError
 
+STEM_CHARACTERS = 100
+"""A long name is cut, so that the additions fit."""
+PARTIAL = re.compile(r"\.(?P<stem>.*)\.[0-9a-f]{8}\.partial(?P<suffix>\.[^.]*)", re.DOTALL)
+"""What `partial_path` makes of a name."""
+
 
 def partial_path(target: Path) -> Path:
     """A hidden name beside `target` that nothing else uses, with the same extension."""
-    return target.with_name(f".{target.stem[:100]}.{secrets.token_hex(4)}.partial{target.suffix}")
+    return target.with_name(f".{target.stem[:STEM_CHARACTERS]}.{secrets.token_hex(4)}.partial{target.suffix}")
 
 
 def commit(partial: Path, target: Path) -> None:
@@ -23,6 +31,26 @@ def commit(partial: Path, target: Path) -> None:
 def discard(partial: Path) -> None:
     """Delete an unfinished file, if there is one."""
     partial.unlink(missing_ok=True)
+
+
+def sweep(targets: Iterable[Path]) -> None:
+    """Delete what a killed process left unfinished beside these files."""
+    wanted: dict[Path, set] = {}
+    for target in targets:
+        wanted.setdefault(target.parent, set()).add((target.stem[:STEM_CHARACTERS], target.suffix))
+    for folder, names in wanted.items():
+        for path in _listing(folder):
+            match = PARTIAL.fullmatch(path.name)
+            if match and (match["stem"], match["suffix"]) in names:
+                with contextlib.suppress(OSError):  # a leftover that cannot go does no harm
+                    discard(path)
+
+
+def _listing(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def write_texts(texts: dict[Path, str]) -> None:

@@ -30,6 +30,11 @@ class Runner(Protocol):
         """[6, H + 2·halo, W + 2·halo] float32 → alpha_raw [H, W] float32."""
 
 
+def default_runner(device: str) -> str:
+    """The faster one there: onnxruntime on a CPU, torch on a GPU."""
+    return "onnxruntime" if device == "cpu" else "torch"
+
+
 def load_runner(preset: str = "live", runner: str | None = None, device: str = "cpu") -> Runner:
     """The runner of that name, with the preset's weights.
 
@@ -37,7 +42,7 @@ def load_runner(preset: str = "live", runner: str | None = None, device: str = "
     exist, a missing package or a device the runner has not got, WeightsError for bad weight files.
     """
     get_preset(preset)
-    name = runner or ("onnxruntime" if device == "cpu" else "torch")
+    name = runner or default_runner(device)
     if name not in RUNNERS:
         raise InputError(f"unknown runner '{name}': choose one of {', '.join(RUNNERS)}")
     try:
