@@ -29,7 +29,8 @@ class MNetSamples(Samples):
     """Crops around soft edges, pasted with exact alpha or as photographed, with a trimap as T-Net would give it.
 
     A sample is a dict of image [3, T, T], logits [3, t, t], alpha and counted [1, T, T], foreground and background
-    [3, T, T], where T is the crop's size and logits come at a random reduced size t. `photos` is the share of photos as they are.
+    [3, T, T], where T is the crop's size and logits come at a random reduced size t. `photos` is the share of
+    photos as they are.
     """
 
     def __init__(self, data: Path, size: int, seed: int = 0, cache: Path | None = None, photos: float = 0.0):
