@@ -153,13 +153,17 @@ def test_joint_run_and_export_give_what_the_runners_load(run_training, training_
 
 
 def test_joint_run_can_leave_t_net_as_it_is(run_training, training_data, tmp_path):
-    """Only its logits are scaled, once; M-Net learns on them."""
+    """Only its logits are scaled and shifted, once; M-Net learns on them."""
     run_training(train_tnet, **tnet_options(training_data, tmp_path, 1))
     run_training(train_mnet, **mnet_options(training_data, tmp_path, 1))
-    run_training(train_joint, **joint_options(training_data, tmp_path, 2) | {"tnet_rate": 0, "sharpness": 2})
+    logits = {"sharpness": 2, "foreground_bias": -0.5, "unknown_bias": 1}
+    run_training(train_joint, **joint_options(training_data, tmp_path, 2) | {"tnet_rate": 0} | logits)
     tnet, mnet, joint = (checkpoint.load(tmp_path / f"{name}.pt")["average"] for name in ("tnet", "mnet", "joint"))
     for name, value in tnet.items():
-        torch.testing.assert_close(joint[f"tnet.{name}"], value * (2 if name.startswith("head") else 1))
+        scaled = value * 2 if name.startswith("head") else value
+        torch.testing.assert_close(
+            joint[f"tnet.{name}"], scaled + torch.tensor([-0.5, 0, 1]) if name == "head.bias" else scaled
+        )
     assert any(not torch.equal(joint[f"mnet.{name}"], value) for name, value in mnet.items())
 
 

@@ -108,7 +108,8 @@ def test_the_paper_s_numbers():
     assert (joint.size, joint.ratio, joint.patches, joint.patch) == (800, 1, (320, 480, 640), 320)
     assert (joint.encoder_rate, joint.tnet_rate, joint.mnet_rate) == (1e-5, 1e-5, 1e-5)
     assert (joint.constant_rate, joint.batch) == (True, 10)
-    assert (joint.sharpness, plan["tnet"].iou_weight) == (1, 0), "no loss and no scale that the paper lacks"
+    assert (joint.sharpness, joint.foreground_bias, joint.unknown_bias) == (1, 0, 0), "logits as they are"
+    assert plan["tnet"].iou_weight == 0, "no loss that the paper lacks"
     assert all(plan[stage].photos == 0 for stage in ("tnet", "mnet", "joint")), "composites only"
 
 

@@ -24,7 +24,7 @@ from shm_stream.matting_network import SHM
 from shm_stream.preset import get_preset
 
 from . import options
-from .train_joint import load_stage, sharpen
+from .train_joint import adjust_logits, load_stage
 
 
 @dataclass
@@ -37,6 +37,9 @@ class Options:
     sharpness: float = 1.0
     """T-Net's logits are multiplied by this. Trained on trimaps of random width it is less sure than it could be; the
     factor is chosen on the validation split."""
+    foreground_bias: float = 0.0
+    unknown_bias: float = 0.0
+    """What is then added to the logits of these classes, chosen likewise."""
     facts: Path | None = None
     """JSON with what the manifest says besides checksums: licence, sources, metrics, commands."""
 
@@ -50,7 +53,7 @@ def load_averaged(network: SHM, o: Options) -> SHM:
         load_stage(network.mnet, o.mnet)
     else:
         raise InputError("give --joint, or --tnet and --mnet")
-    sharpen(network.tnet, o.sharpness)
+    adjust_logits(network.tnet, o.sharpness, o.foreground_bias, o.unknown_bias)
     return network.eval()
 
 

@@ -22,6 +22,7 @@ from torch import Tensor
 from shm_stream.errors import InputError
 from shm_stream.matting_network import SHM, fuse, upsample_trimap
 from shm_stream.preset import get_preset
+from shm_stream.trimap import Trimap
 
 from . import checkpoint, options
 from .losses import joint_loss
@@ -52,6 +53,9 @@ class Options(CommonOptions):
     """Share of photos as they are; the paper has composites only."""
     sharpness: float = 2.0
     """T-Net's logits are multiplied by this before anything is learnt (`export` has the same for a T-Net alone)."""
+    foreground_bias: float = -0.5
+    unknown_bias: float = 1.0
+    """What is then added to the logits of these classes: a wider band is more for M-Net to draw."""
 
 
 def cut_patches(x: Tensor, batch: dict[str, Tensor], patch: int, halo: int) -> Tensor:
@@ -97,11 +101,13 @@ def load_stage(network: torch.nn.Module, path: Path) -> None:
 
 
 @torch.no_grad()
-def sharpen(tnet: torch.nn.Module, factor: float) -> None:
-    """Multiply the logits by `factor`, in the weights of the last layer."""
+def adjust_logits(tnet: torch.nn.Module, factor: float, foreground_bias=0.0, unknown_bias=0.0) -> None:
+    """Multiply T-Net's logits by `factor` and add the biases, in the weights of the last layer."""
     last = tnet.head[-1] if isinstance(tnet.head, torch.nn.Sequential) else tnet.head
     last.weight *= factor
     last.bias *= factor
+    last.bias[Trimap.FOREGROUND] += foreground_bias
+    last.bias[Trimap.UNKNOWN] += unknown_bias
 
 
 def parameter_groups(network: SHM, o: Options) -> list[dict]:
@@ -123,7 +129,7 @@ def train(o: Options, loss: Callable = loss_of) -> bool:
     network = get_preset(o.preset).build()
     load_stage(network.tnet, o.tnet)
     load_stage(network.mnet, o.mnet)
-    sharpen(network.tnet, o.sharpness)
+    adjust_logits(network.tnet, o.sharpness, o.foreground_bias, o.unknown_bias)
     groups = parameter_groups(network, o)
     network = network.to(device, memory_format=torch.channels_last)
     run = Run(network, torch.optim.Adam(groups), o.out, o, device)

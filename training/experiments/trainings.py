@@ -84,7 +84,8 @@ def common(e: Experiment, name: str) -> dict:
 
 # as in the paper, only composites are learnt from, and T-Net goes on learning
 ALONE = dict(rate=5e-4, average=0.995, photos=0.0)
-TOGETHER = dict(tnet_rate=1e-5, encoder_rate=1e-5, mnet_rate=5e-4, average=0.995, photos=0.0, sharpness=1.0)
+AS_IT_IS = dict(sharpness=1.0, foreground_bias=0.0, unknown_bias=0.0)
+TOGETHER = dict(tnet_rate=1e-5, encoder_rate=1e-5, mnet_rate=5e-4, average=0.995, photos=0.0, **AS_IT_IS)
 
 
 def train_start(e: Experiment, name: str) -> bool:
