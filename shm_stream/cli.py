@@ -40,14 +40,14 @@ def _run(argv: list[str]) -> int:
         from .cli_eval import run_eval
 
         return run_eval(argv[1:])
-    if argv[:1] == ["batch"]:
-        from .cli_batch import run_batch
-
-        return run_batch(argv[1:])
     if argv[:1] == ["bench"]:
         from .cli_bench import run_bench
 
         return run_bench(argv[1:])
+    if argv[:1] == ["batch"]:
+        from .cli_batch import run_batch
+
+        return run_batch(argv[1:])
     arguments = make_parser().parse_args(argv)
     from .job import Job  # after the options: --help and a misspelt option need no media library
     from .progress import open_progress
