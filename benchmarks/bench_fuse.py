@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from shm_stream import native
+from shm_stream.cli_bench import SIZES
 from shm_stream.fuse import fuse_composite, gather
+from shm_stream.machine import cores, processor
 
-SIZES = {"720p": (720, 1280), "1080p": (1080, 1920), "2160p": (2160, 3840)}
 TNET_SIZE = (256, 448)
 HALO = 8
 
@@ -92,11 +93,9 @@ def add_ratios(rows: list[dict]) -> None:
 
 
 def machine() -> dict[str, str]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {
-        "processor": names[0] if names else platform.processor(),
-        "logical_cores": str(len(names) or "unknown"),
+        "processor": processor(),
+        "logical_cores": str(cores()),
         "system": platform.platform(),
         "build": native.build_info(),
         "default_path": native.path_name(),

@@ -18,14 +18,14 @@ import cv2
 import numpy as np
 import onnxruntime
 
+from shm_stream.bench_clip import EXAMPLE, fit
+from shm_stream.cli_bench import SIZES
 from shm_stream.fuse import gather
 from shm_stream.preset import get_preset
 from shm_stream.prior import Prior, tnet_shape
 from shm_stream.source import open_source
 from shm_stream.tiles import TILE, active_tiles, unknown_bound
 
-SIZES = {"720p": (720, 1280), "1080p": (1080, 1920), "2160p": (2160, 3840)}
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "webcam.mkv"
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 REPEATS = 5
 
@@ -53,17 +53,7 @@ def frames(clips: list[Path], size: tuple[int, int], every: int = 30):
         with open_source(clip) as source:
             for frame in source:
                 if frame.index % every == every // 2:
-                    yield to_size(frame.pixels, size)
-
-
-def to_size(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The middle of a picture in the proportions of `size`, scaled to it."""
-    height, width = pixels.shape[:2]
-    scale = max(size[0] / height, size[1] / width)
-    rows, columns = (round(n / scale) for n in size)
-    top, left = (height - rows) // 2, (width - columns) // 2
-    part = pixels[top : top + rows, left : left + columns]
-    return cv2.resize(part, size[::-1], interpolation=cv2.INTER_CUBIC)
+                    yield fit(frame.pixels, *size)
 
 
 def measure(pixels: np.ndarray, tnet, mnet, preset) -> dict[str, float]:

@@ -40,6 +40,10 @@ def _run(argv: list[str]) -> int:
         from .cli_eval import run_eval
 
         return run_eval(argv[1:])
+    if argv[:1] == ["bench"]:
+        from .cli_bench import run_bench
+
+        return run_bench(argv[1:])
     if argv[:1] == ["batch"]:
         from .cli_batch import run_batch
 

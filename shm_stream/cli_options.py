@@ -26,6 +26,7 @@ examples:
   shm-stream photos/ --bg "#00b140" -o green/
 
 To measure mattes against labels, or how steady they are: shm-stream eval (see shm-stream eval --help).
+To measure how fast this machine is: shm-stream bench (see shm-stream bench --help).
 To make whole folders, and go on after an interruption: shm-stream batch (see shm-stream batch --help).
 """
 

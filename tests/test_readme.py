@@ -23,8 +23,8 @@ def block_after(text: str, language: str) -> str:
 
 
 def commands() -> list[list[str]]:
-    """Those that matte; `eval` has a test of its own."""
-    return [line for line in all_commands() if line[0] != "eval"]
+    """Those that matte; `eval` and `bench` have tests of their own."""
+    return [line for line in all_commands() if line[0] not in ("eval", "bench")]
 
 
 def all_commands() -> list[list[str]]:
@@ -87,6 +87,13 @@ def test_eval_command_works(here, arguments, capsys):
         assert "mIoU" in printed and "<html" in (here / "report.html").read_text(encoding="utf-8")
     else:
         assert "with prior" in printed and printed.splitlines()[-1].split()[-2] == "4"  # frames
+
+
+@pytest.mark.parametrize("arguments", [c for c in all_commands() if c[0] == "bench"], ids=lambda a: " ".join(a))
+def test_bench_command_works(here, arguments, capsys):
+    assert main(arguments) == 0, capsys.readouterr().err
+    printed = capsys.readouterr().out
+    assert f"clip      {arguments[1]}" in printed and "end to end" in printed
 
 
 def test_example_command(tmp_path, capsys):

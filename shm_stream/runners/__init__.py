@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import InputError
 from ..preset import get_preset
+
+if TYPE_CHECKING:
+    import numpy as np  # the command line reads the names here; --help need not wait for numpy
 
 RUNNERS = {"onnxruntime": ".onnxruntime", "torch": ".torch"}
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 from pathlib import Path
 
 import torch
+
+from shm_stream.machine import processor
 
 
 def commit() -> str:
@@ -27,12 +28,4 @@ def _git(*arguments: str) -> str:
 
 def machine() -> str:
     """Processor, cores, torch."""
-    return f"{_processor()}, {os.cpu_count()} cores, torch {torch.__version__}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    return f"{processor()}, {os.cpu_count()} cores, torch {torch.__version__}"

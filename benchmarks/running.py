@@ -1,0 +1,21 @@
+"""How the scripts beside this one end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from shm_stream.errors import ShmStreamError
+
+
+def run(work: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+    """Parse the options and work. Errors become one line and an exit code, as those of the command `shm-stream`."""
+    try:
+        work(parser.parse_args())
+    except ShmStreamError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,126 @@
+"""The clip that `shm-stream bench` measures: any video, cropped and scaled to a size, repeated to a length."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .errors import InputError, ShmStreamError
+from .frame import Frame
+from .sink import open_sink
+from .source import open_source
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "webcam.mkv"
+"""Only a checkout has it."""
+
+
+def example_clip() -> Path:
+    """The clip for those who give none. Raises InputError where there is only the installed package."""
+    if not EXAMPLE.is_file():
+        raise InputError(
+            "the example clip comes with the source code and is not installed; give a CLIP of your own: "
+            "shm-stream bench CLIP --size 1080p"
+        )
+    return EXAMPLE
+
+
+def open_video(path: Path):
+    """`open_source` for videos only. Raises InputError."""
+    source = open_source(path)
+    if source.kind != "video":
+        raise InputError(f"{path} is no video; bench measures videos")
+    return source
+
+
+def fit(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The middle of a picture [H, W, 3] uint8 in the proportions of `height` x `width`, scaled to that."""
+    scale = max(height / pixels.shape[0], width / pixels.shape[1])
+    rows, columns = round(height / scale), round(width / scale)
+    top, left = (pixels.shape[0] - rows) // 2, (pixels.shape[1] - columns) // 2
+    part = pixels[top : top + rows, left : left + columns]
+    return cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
+
+
+class FittedSource:
+    """Frames of a video, each made to fit, from the beginning again until `seconds` are full.
+
+    It has what a sink reads of a source; sound is not repeated.
+    """
+
+    kind = "video"
+    limited = True
+    exhausted = True
+
+    def __init__(self, path: Path, size: tuple[int, int], seconds: float):
+        """`size`: (height, width) of a lying picture; an upright video gets it upright."""
+        self._source = open_video(path)
+        self._seconds = seconds
+        upright = self._source.height > self._source.width
+        self.height, self.width = size[::-1] if upright else size
+        self.files, self.rate, self.colour = [path], self._source.rate, self._source.colour
+        self.sample_aspect_ratio = self._source.sample_aspect_ratio
+
+    @property
+    def origin_seconds(self):
+        return self._source.origin_seconds
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = begin = 0
+        while True:
+            end = begin
+            for frame in self._source:
+                pts = begin + frame.pts
+                if pts * frame.time_base >= self._seconds:
+                    return
+                yield Frame(fit(frame.pixels, self.height, self.width), index, pts, frame.time_base, frame.duration)
+                index, end = index + 1, pts + frame.duration
+            if end == begin:
+                return
+            begin = end
+
+
+def make_clip(path: Path, target: Path, size: tuple[int, int], seconds: float) -> None:
+    """Write `path` to `target` as H.264 of that size and length. Raises ShmStreamError."""
+    source = FittedSource(path, size, seconds)
+    sink = open_sink(target, source, kind="composite", audio_from=path, duration_seconds=seconds)
+    try:
+        for frame in source:
+            sink.write(frame, frame.pixels)
+        sink.finish()
+    finally:
+        sink.abort()
+
+
+def make_clip_apart(path: Path, target: Path, size: tuple[int, int], seconds: float) -> None:
+    """`make_clip` in a process of its own, whose memory nobody will take for that of the job."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_make_clip_and_tell, args=(theirs, path, target, size, seconds), daemon=True)
+    try:
+        process.start()
+        theirs.close()
+        error = ours.recv()
+    except EOFError:
+        error = ShmStreamError(f"the process that made a clip of {path} died; there may be too little memory")
+    finally:
+        if process.pid is not None:
+            process.kill()
+            process.join()
+    if error is not None:
+        raise error
+
+
+def _make_clip_and_tell(connection, *arguments) -> None:
+    """The body of the process: sends the error, or None when the clip is complete."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent too, which ends this process
+    try:
+        make_clip(*arguments)
+    except ShmStreamError as error:
+        connection.send(error)
+    else:
+        connection.send(None)

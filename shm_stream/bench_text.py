@@ -1,0 +1,90 @@
+"""What `shm-stream bench` prints: facts and figures, as an object for JSON and as lines."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from pathlib import Path
+
+from . import __version__
+from .bench import Figures
+from .job import JobOptions, Report
+from .machine import cores, loaded_versions, processor
+from .preset import get_preset
+from .source_video import open_container, video_stream
+
+
+def facts(clip: Path, options: JobOptions, figures: Figures, report: Report) -> dict:
+    """Everything that was measured, and where and on what. `clip`: what the input of the job was made of, or is."""
+    return asdict(figures) | {
+        "clip": clip_facts(clip, options.input),
+        "settings": {
+            "preset": options.preset,
+            "tnet_size": options.tnet_size or get_preset(options.preset).tnet_size,
+            "dense": options.dense,
+            "bg": options.bg,
+        },
+        "ran_on": {"device": report.device, "runner": report.runner, "kernel": report.kernel},
+        "machine": {"processor": processor(), "cores": cores(), "system": platform.platform()},
+        "versions": {"shm_stream": __version__, **loaded_versions()},
+    }
+
+
+def clip_facts(original: Path, measured: Path) -> dict:
+    """What was read. Another file than the original was made of it."""
+    with open_container(measured) as container:
+        stream = video_stream(container, measured)
+        return {
+            "path": str(original),
+            "fitted": original != measured,
+            "width": stream.width,
+            "height": stream.height,
+            "rate_fps": round(float(stream.average_rate or stream.guessed_rate), 3),
+            "codec": stream.codec_context.name,
+            "audio_streams": len(container.streams.audio),
+        }
+
+
+def lines(facts: dict) -> str:
+    """The same to read."""
+    return "\n".join([*_heading(facts), "", *_figures(facts), "", *_stages(facts["stages"])])
+
+
+def _heading(facts: dict) -> list[str]:
+    clip, machine, ran, settings = (facts[name] for name in ("clip", "machine", "ran_on", "settings"))
+    sound = f"{clip['audio_streams']} audio" if clip["audio_streams"] else "no audio"
+    size = f"{'fitted to ' if clip['fitted'] else ''}{clip['width']}x{clip['height']}"
+    versions = " · ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return [
+        f"clip      {clip['path']}, {size}, {clip['rate_fps']:g} fps, {clip['codec']}, {sound}",
+        f"machine   {machine['processor']} · {machine['cores']} cores · {machine['system']}",
+        f"ran on    device {ran['device']} · runner {ran['runner']} · kernel {ran['kernel']}",
+        f"settings  preset {settings['preset']} · T-Net size {settings['tnet_size']} · background {settings['bg']}"
+        + (" · dense" if settings["dense"] else ""),
+        f"versions  {versions}",
+    ]
+
+
+def _figures(facts: dict) -> list[str]:
+    memory, run = facts["peak_rss_mb"], f"{facts['frames']} frames in {facts['wall_seconds']:.1f} s"
+    return [
+        f"end to end       {facts['end_to_end_fps']:8.1f} fps   {run}",
+        f"networks alone   {facts['network_only_fps']:8.1f} fps",
+        f"core-ms a frame  {facts['core_ms_per_frame']:8.1f}",
+        f"utilisation      {facts['utilisation_percent']:8.1f} %     of {facts['machine']['cores']} cores",
+        f"peak memory      {'unknown' if memory is None else format(memory, '.0f'):>8} MB",
+        _tiles(facts),
+    ]
+
+
+def _tiles(facts: dict) -> str:
+    tiles, whole = facts["mnet_tiles_percent"], facts["mnet_whole_frames_percent"]
+    if tiles is None:
+        return "tiles of M-Net        all         (a GPU draws whole frames)"
+    return f"tiles of M-Net   {tiles:8.1f} %     whole frame in {whole:.1f} % of the frames"
+
+
+def _stages(stages: list[dict]) -> list[str]:
+    titles = f"{'ms a frame':<12}{'busy':>8}{'waiting for input':>20}{'for the next stage':>21}"
+    rows = (f"{s['name']:<12}{s['busy_ms']:8.1f}{s['wait_input_ms']:20.1f}{s['wait_output_ms']:21.1f}" for s in stages)
+    return [titles, *rows]

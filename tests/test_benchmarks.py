@@ -1,0 +1,112 @@
+"""The scripts in benchmarks/, run as users run them, on clips of a few frames."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stand_ins import numbered_clip
+
+from shm_stream import machine
+
+pytestmark = pytest.mark.timeout(120)
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "benchmarks"
+INFERENCE = """
+import argparse, shutil, sys
+parser = argparse.ArgumentParser()
+for name in ("variant", "checkpoint", "device", "input-source", "output-type", "output-composition"):
+    parser.add_argument("--" + name, required=True)
+parser.add_argument("--output-video-mbps", type=int)
+parser.add_argument("--disable-progress", action="store_true")
+o = parser.parse_args()
+if o.device != "cpu":
+    sys.exit("RuntimeError: no such device")
+open(o.checkpoint).close()
+shutil.copy(o.input_source, o.output_composition)
+"""
+"""Has the options of Robust Video Matting's inference.py, and does nothing but copy."""
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return numbered_clip(tmp_path / "clip.mp4", 10)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    folder = tmp_path / "rvm"
+    folder.mkdir()
+    (folder / "inference.py").write_text(INFERENCE, encoding="utf-8")
+    (folder / "rvm_mobilenetv3.pth").write_bytes(b"")
+    return folder
+
+
+def run(script: str, *arguments) -> tuple[int, list[str], str]:
+    """Exit code, lines on stdout, stderr."""
+    words = [sys.executable, str(SCRIPTS / f"{script}.py"), *map(str, arguments)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=100)
+    return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+def the_error(ended: tuple[int, list[str], str], code: int) -> str:
+    assert ended[:2] == (code, []) and ended[2].count("\n") == 1, ended
+    return ended[2]
+
+
+@pytest.mark.skipif(machine.rss_mb() is None, reason="the system does not tell")
+def test_memory_is_sampled_to_the_end(clip):
+    code, lines, err = run("bench_memory", clip, "--frames", 24, "--every", 8)
+    assert code == 0, err
+    *samples, last = map(json.loads, lines)
+    assert [sample["frame"] for sample in samples] == [8, 16, 24]
+    grown = 100 * (samples[-1]["rss_mb"] / samples[0]["rss_mb"] - 1)
+    assert last["growth_percent"] == pytest.approx(grown, abs=0.2)
+    assert (last["from_frame"], last["to_frame"]) == (8, 24) and min(s["rss_mb"] for s in samples) > 50
+
+
+def test_too_few_frames_for_two_samples(clip):
+    ended = run("bench_memory", clip, "--frames", 999)
+    assert "--frames 999 must be twice --every 500 or more" in the_error(ended, 2)
+
+
+def test_peers_as_whole_processes(clip, checkout, tmp_path):
+    numbers = tmp_path / "numbers.json"
+    small = ("--size", "720p", "--seconds", 0.1, "--rounds", 2)
+    code, lines, err = run("bench_peers", clip, *small, "--rvm", checkout, "--json", numbers)
+    assert code == 0, err
+    rows = {row["peer"]: row["fps"] for row in json.loads(numbers.read_text(encoding="utf-8"))["rows"]}
+    ours, our_process, rvm = "shm-stream", "shm-stream, whole process", "Robust Video Matting, whole process"
+    assert {*rows} == {ours, our_process, rvm} and rows[ours] > rows[our_process] > 0
+    ratio = next(float(line.split()[-1].rstrip("x")) for line in lines if line.startswith(rvm))
+    assert ratio == pytest.approx(rows[our_process] / rows[rvm], abs=0.006)
+
+
+def test_a_peer_that_fails_is_quoted(clip, checkout):
+    small = ("--size", "720p", "--seconds", 0.1)
+    ended = run("bench_peers", clip, *small, "--rvm", checkout, "--rvm-args", "--device cuda")
+    assert "ended with code 1: RuntimeError: no such device" in the_error(ended, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "nobody to compare with: give --mediapipe, --u2net or --rvm"),
+        (["--mediapipe", "EMPTY"], "holds none of selfie_segmenter.tflite, "),
+        (["--u2net", "none.onnx"], "none.onnx does not exist"),
+        (["--u2net", "CLIP"], "is not a readable .onnx model"),
+        (["--rvm", "EMPTY"], "holds no inference.py"),
+        (["--rvm", "CHECKOUT", "--rvm-args=--checkpoint other.pth"], "other.pth does not exist"),
+        (["--rvm", "CHECKOUT", "--rvm-args=--checkpoint"], "argument --checkpoint: expected one argument"),
+        (["--rvm", "CHECKOUT", "--rvm-args='"], "cannot be split into options: No closing quotation"),
+        (["--rvm", "CHECKOUT", "--rounds", "0"], "--rounds and --seconds must be more than 0"),
+    ],
+)
+def test_what_is_missing_is_said_at_once(clip, checkout, tmp_path, arguments, message):
+    (tmp_path / "empty").mkdir()
+    places = {"EMPTY": tmp_path / "empty", "CLIP": clip, "CHECKOUT": checkout}
+    ended = run("bench_peers", clip, *[places.get(argument, argument) for argument in arguments])
+    assert message in the_error(ended, 2)
