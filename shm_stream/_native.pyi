@@ -35,7 +35,7 @@ def gather(
     corner: Size,
     size: Size,
     out: int,
-    rgb_from_yuv: list[float],
+    rgb_from_yuv: tuple[float, ...],
 ) -> None: ...
 def fuse_emulated(
     block: Size,
@@ -58,7 +58,7 @@ def gather_emulated(
     corner: Size,
     size: Size,
     out: int,
-    rgb_from_yuv: list[float],
+    rgb_from_yuv: tuple[float, ...],
 ) -> None: ...
 
 # The following exist only in builds with CUDA.
@@ -86,5 +86,5 @@ def gather_cuda(
     corner: Size,
     size: Size,
     out: int,
-    rgb_from_yuv: list[float],
+    rgb_from_yuv: tuple[float, ...],
 ) -> None: ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from .array_checks import check_array, check_overlap, describe
@@ -96,6 +98,7 @@ def picture_pointers(picture: Picture | None) -> tuple[tuple[int, int], tuple[in
     return pointer(picture.y), pointer(picture.u), pointer(picture.v), 2 if picture.interleaved else 1
 
 
-def matrix_numbers(tags: ColourTags | None) -> list[float]:
+@functools.lru_cache(maxsize=16)
+def matrix_numbers(tags: ColourTags | None) -> tuple[float, ...]:
     """The 12 numbers that turn YUV into RGB, row by row; zeros for RGB frames, which have no tags."""
-    return [0.0] * 12 if tags is None else unit_matrix(tags).ravel().tolist()
+    return (0.0,) * 12 if tags is None else tuple(unit_matrix(tags).ravel().tolist())

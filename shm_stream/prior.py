@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .reduce import reduce_picture
+from .reduce import reduce_to_rgb
 from .trimap import Trimap
+from .yuv_planes import YuvPlanes
 
 CUT_THRESHOLD = 0.1
 """Mean absolute difference (0..1) between consecutive reduced frames above which they are different scenes.
@@ -48,10 +49,10 @@ class Prior:
         """The next frame is the first of its scene."""
         self._picture = self._logits = None
 
-    def tnet_input(self, pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        """[H, W, 3] uint8 → [1, 4, h, w] float32 in 0..1: area-averaged RGB and the prior alpha."""
+    def tnet_input(self, frame: np.ndarray | YuvPlanes, shape: tuple[int, int]) -> np.ndarray:
+        """RGB [H, W, 3] uint8 or planes → [1, 4, h, w] float32 in 0..1: area-averaged RGB and the prior alpha."""
         height, width = shape
-        picture = reduce_picture(pixels, height, width)
+        picture = reduce_to_rgb(frame, height, width)
         if self._picture is not None and is_cut(self._picture, picture):
             self._logits = None
         self._picture = picture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,12 +46,16 @@ def site_count(side: int) -> int:
     return (side + 1) // 2
 
 
+def picture_size(picture: np.ndarray | YuvPlanes) -> tuple[int, int]:
+    """(H, W) of an array [H, W, ...] or of planes."""
+    return picture.size if isinstance(picture, YuvPlanes) else picture.shape[:2]
+
+
 def same_numbers(one: ColourTags, other: ColourTags) -> bool:
     """Whether equal YUV values are equal colours: one matrix and one range."""
     return (one.matrix, one.range) == (other.matrix, other.range)
 
 
-@functools.lru_cache(maxsize=16)
 def unit_matrix(tags: ColourTags) -> np.ndarray:
-    """[3, 4] float32, not to be changed: 8-bit (Y, 16 Cb, 16 Cr, 1) → RGB in 0..1; the kernels add sixteen samples."""
+    """[3, 4] float32: 8-bit (Y, 16 Cb, 16 Cr, 1) → RGB in 0..1. The kernels add up sixteenths of chroma samples."""
     return np.float32(rgb_from_yuv(tags) / 255 / (1, 16, 16, 1))
