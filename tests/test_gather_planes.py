@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import av
 import numpy as np
 import oracle
 import pytest
@@ -15,7 +14,7 @@ from pictures import PlanarCase, planar_cases
 
 from shm_stream.colour import ColourTags
 from shm_stream.fuse import gather
-from shm_stream.planes import frame_to_rgb, plane_view
+from shm_stream.planes import frame_to_rgb, planes_of
 from shm_stream.yuv_planes import YuvPlanes
 
 windows = st.tuples(st.integers(-90, 90), st.integers(-90, 90), st.integers(0, 60), st.integers(0, 60))
@@ -25,22 +24,31 @@ windows = st.tuples(st.integers(-90, 90), st.integers(-90, 90), st.integers(0, 6
 @settings(max_examples=150, deadline=None)
 @given(case=planar_cases(smallest=1), window=windows, block=st.tuples(st.integers(1, 9), st.integers(1, 40)))
 def test_native_paths_agree_bit_for_bit(case, window, block):
-    expected = gather(case.frame, case.logits, *window, path=NATIVE_PATHS[0])
+    first = gather(case.frame, case.logits, *window, path=NATIVE_PATHS[0])
     for path in NATIVE_PATHS:
         for threads in (1, 3):
             result = gather(case.frame, case.logits, *window, path=path, block=block, threads=threads)
-            assert result.tobytes() == expected.tobytes(), path
+            assert result.tobytes() == first.tobytes(), path
 
 
 @settings(max_examples=100, deadline=None)
-@given(case=planar_cases(smallest=1), window=windows, reference=st.booleans())
-def test_equals_float64(case, window, reference):
+@given(case=planar_cases(smallest=1), window=windows)
+def test_equals_float64(case, window):
+    tolerance = 5e-4 if case.kind in ("extreme", "nonfinite") else 2e-5
+    np.testing.assert_allclose(gather(case.frame, case.logits, *window), expected(case, window), rtol=0, atol=tolerance)
+
+
+@settings(max_examples=30, deadline=None)
+@given(case=planar_cases(kinds=("plain",), smallest=1), window=windows)
+def test_reference_equals_float64(case, window):
+    result = gather(case.frame, case.logits, *window, path="reference")
+    np.testing.assert_allclose(result, expected(case, window), rtol=0, atol=1e-4)
+
+
+def expected(case: PlanarCase, window) -> np.ndarray:
     colours = {"matrix": case.matrix, "full": case.full, "smooth": True}
     rgb = oracle.rgb_of_planes(case.frame.y, case.frame.u, case.frame.v, **colours)
-    expected = oracle.gather(np.clip(rgb, 0, 255), case.logits, *window)
-    result = gather(case.frame, case.logits, *window, path="reference" if reference else None)
-    np.testing.assert_allclose(result[:3], expected[:3], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(result[3:], expected[3:], rtol=0, atol=5e-4)
+    return oracle.gather(np.clip(rgb, 0, 255), case.logits, *window)
 
 
 def test_window_is_a_crop_of_the_padded_frame(path):
@@ -63,15 +71,10 @@ def test_is_what_the_rgb_frame_gives(pix_fmt, matrix, full, size):
         frame = frame.reformat(format="nv12")
     tags = ColourTags(matrix, 2 if full else 1)
     logits = np.zeros((3, 2, 2), np.float32)
-    expected = gather(frame_to_rgb(frame, tags, VideoReformatter()), logits, -4, -4, 70, 100)
-    difference = 255 * (gather(planes_of(frame, tags), logits, -4, -4, 70, 100) - expected)
+    from_rgb = gather(frame_to_rgb(frame, tags, VideoReformatter()), logits, -4, -4, 70, 100)
+    difference = 255 * (gather(planes_of(frame, tags), logits, -4, -4, 70, 100) - from_rgb)
     assert np.abs(difference).max() < 2 and np.abs(difference[:3]).mean() < 0.5
     assert np.abs(difference[:3].mean((1, 2))).max() < 0.25 and not difference[3:].any()
-
-
-def planes_of(frame: av.VideoFrame, tags: ColourTags) -> YuvPlanes:
-    chroma = [plane_view(plane, 2 if frame.format.name == "nv12" else 1) for plane in frame.planes[1:]]
-    return YuvPlanes(plane_view(frame.planes[0]), tuple(chroma), tags)
 
 
 def test_frame_without_pixels_is_refused():
