@@ -1,7 +1,7 @@
 """Compiles and links the extension with ninja. Used by setup.py and by check_cuda.py.
 
-Why not setuptools' own Extension build: the objects need different flags (one file is compiled once per instruction
-set, one by nvcc) and a changed header must rebuild exactly the objects that include it.
+Why not setuptools' own Extension build: the objects need different flags (the row loops are compiled once per
+instruction set, one file by nvcc) and a changed header must rebuild exactly the objects that include it.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ def objects(plan: Plan, includes: list[str]) -> list[tuple[str, str, str, list[s
         ("module", "module.cpp", "cxx", [*common, *features, *python]),
         ("cpu_paths", "cpu_paths.cpp", "cxx", [*common, *features]),
         ("fuse_emulated", "fuse_emulated.cpp", "cxx", common),
-        ("rows_baseline", "fuse_rows.cpp", "cxx", [*common, "-DSHM_TARGET=baseline"]),
     ]
-    if plan.avx2:
-        wide = "/arch:AVX2" if plan.msvc else "-mavx2"
-        result.append(("rows_avx2", "fuse_rows.cpp", "cxx", [*common, "-DSHM_TARGET=avx2", wide]))
+    targets = {"baseline": []} | ({"avx2": ["/arch:AVX2" if plan.msvc else "-mavx2"]} if plan.avx2 else {})
+    for target, wide in targets.items():
+        for name in ("fuse_rows", "gather_rows"):
+            result.append((f"{name}_{target}", f"{name}.cpp", "cxx", [*common, f"-DSHM_TARGET={target}", *wide]))
     if plan.nvcc:
         result.append(("fuse_cuda", "fuse_cuda.cu", "nvcc", [*nvcc_flags(plan), *cuda_targets(plan.archs)]))
     return result

@@ -62,7 +62,7 @@ def check(archs: tuple[str, ...]) -> bool:
     newest = archs[-1]
     targets.append((f"ptx_{newest}", [f"-gencode=arch=compute_{newest},code=compute_{newest}"], False))
     spills = warnings = 0
-    print(f"{'source':<16}{'target':<10}{'kernel':<16}{'registers':>10}{'stack':>8}{'spills':>8}{'warnings':>10}")
+    print(f"{'source':<16}{'target':<10}{'kernel':<18}{'registers':>10}{'stack':>8}{'spills':>8}{'warnings':>10}")
     for source in sorted(build_native.CSRC.glob("*.cu")):
         for name, flags, has_code in targets:
             kernels, count = compile_target(plan, source, flags)
@@ -71,14 +71,14 @@ def check(archs: tuple[str, ...]) -> bool:
             warnings += count
             spills += sum(kernel.spill_bytes for kernel in kernels)
             for kernel in kernels or [Kernel("(compiled)", 0, 0, 0)]:
-                print(f"{source.name:<16}{name:<10}{_short(kernel.name):<16}", end="")
+                print(f"{source.name:<16}{name:<10}{_short(kernel.name):<18}", end="")
                 print(f"{kernel.registers:>10}{kernel.stack_bytes:>8}{kernel.spill_bytes:>8}{count:>10}")
     print(f"spills: {spills} warnings: {warnings}")
     return spills == 0 and warnings == 0
 
 
 def _short(mangled: str) -> str:
-    found = re.search(r"([a-z]+_kernel)", mangled)
+    found = re.search(r"([a-z_]+_kernel)", mangled)
     return found[1] if found else mangled
 
 

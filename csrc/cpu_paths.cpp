@@ -48,7 +48,7 @@ static unsigned saved_state() {  // which registers the operating system saves
 }
 
 // Asked of the processor itself: __builtin_cpu_supports depends on a runtime library that not every toolchain fills in.
-static bool has_avx2() {
+static bool find_avx2() {
     int registers[4];
     cpuid(0, registers);
     if (registers[0] < 7) return false;
@@ -57,6 +57,12 @@ static bool has_avx2() {
     if (!xsave || !avx || (saved_state() & 6) != 6) return false;
     cpuid(7, registers);
     return registers[1] >> 5 & 1;
+}
+
+// Asked once: in a virtual machine every question takes tens of microseconds.
+static bool has_avx2() {
+    static const bool found = find_avx2();
+    return found;
 }
 #endif
 
@@ -90,8 +96,10 @@ static void split_rows(int height, int columns, int threads, Rows rows) {
 
 void fuse_cpu(const CpuPath& path, const FuseArgs& args, int threads) {
     if (args.height <= 0 || args.width <= 0) return;
-    split_rows(args.height, args.width, threads,
-               [&](int begin, int end, float* scratch) { path.fuse_rows(args, begin, end, scratch); });
+    const int step = by_sites(args) ? 2 : 1;  // both rows of a site are one thread's
+    split_rows((args.height + step - 1) / step, args.width, threads, [&](int begin, int end, float* scratch) {
+        path.fuse_rows(args, begin * step, end * step < args.height ? end * step : args.height, scratch);
+    });
 }
 
 void gather_cpu(const CpuPath& path, const GatherArgs& args, int threads) {

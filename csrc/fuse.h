@@ -12,29 +12,41 @@ struct Plane {
     ptrdiff_t stride;
 };
 
+// A picture of height x width pixels: RGB, or 4:2:0 with one chroma sample for each 2x2 site of pixels.
+struct Picture {
+    Plane pixels;  // RGB [height, width, 3] uint8, or Y [height, width] uint8; null when the picture is absent
+    Plane u, v;    // [site_count(height), site_count(width)] uint8, `step` bytes apart; null for RGB
+    int step;      // 1: planes of their own (YUV420P), 2: interleaved (NV12)
+};
+
 struct FuseArgs {
     const float* logits;  // [3, logits_height, logits_width], contiguous; foreground, background, unknown
     int logits_height, logits_width;
     int height, width;
-    Plane alpha_raw;   // [height, width] float32, read
-    Plane frame;       // [height, width, 3] uint8, read; null unless composite is wanted
-    Plane background;  // [height, width, 3] uint8, read; null unless composite is wanted
-    Plane composite;   // [height, width, 3] uint8, written, or null
-    Plane alpha;       // [height, width] float32, written, or null
-    Plane alpha8;      // [height, width] uint8, written, or null
+    Plane alpha_raw;     // [height, width] float32, read
+    Picture frame;       // read; null unless composite is wanted
+    Picture background;  // read; null unless composite is wanted
+    Picture composite;   // written, or null; RGB if frame and background are, else with step 1
+    Plane alpha;         // [height, width] float32, written, or null
+    Plane alpha8;        // [height, width] uint8, written, or null
 };
+
+// Whether the work is done site by site and not pixel by pixel.
+inline bool by_sites(const FuseArgs& args) { return args.composite.u.data != nullptr; }
 
 struct GatherArgs {
     const float* logits;  // as above
     int logits_height, logits_width;
-    Plane frame;  // [frame_height, frame_width, 3] uint8
+    Picture frame;
     int frame_height, frame_width;
-    int top, left;      // window in the frame; may reach outside, where the edge is repeated
-    int height, width;  // of the window
-    float* out;         // [6, height, width], contiguous: RGB / 255, then the softmax of the sampled logits
+    int top, left;           // window in the frame; may reach outside, where the edge is repeated
+    int height, width;       // of the window
+    float* out;              // [6, height, width], contiguous: RGB / 255, then the softmax of the sampled logits
+    float rgb_from_yuv[12];  // 3 rows (Y, 16 U, 16 V, 1) -> 0..1; not used for RGB frames
 };
 
-// A CPU path: both functions handle output rows [begin, end) and need scratch_floats(...) floats of scratch.
+// A CPU path: both functions handle output rows [begin, end) and need scratch_floats(...) floats of scratch. Rows of
+// a planar composite are taken in pairs: `begin` is even.
 struct CpuPath {
     const char* name;
     bool (*supported)();
@@ -42,8 +54,9 @@ struct CpuPath {
     void (*gather_rows)(const GatherArgs&, int begin, int end, float* scratch);
 };
 
-// Column taps (two indices, one weight) and two horizontally resampled logit rows of three channels.
-inline size_t scratch_floats(int columns) { return static_cast<size_t>(columns) * 9; }
+// Per column: taps (two indices, one weight), two resampled logit rows of three channels, alpha of two rows, and room
+// for what is certain about blocks of columns, or for two rows of chroma.
+inline size_t scratch_floats(int columns) { return (static_cast<size_t>(columns) + 4) * 12; }
 
 extern const CpuPath kCpuPaths[];  // best first
 extern const int kCpuPathCount;

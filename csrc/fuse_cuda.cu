@@ -9,6 +9,10 @@ static __global__ void fuse_kernel(FuseArgs args) {
     fuse_thread(args, blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y * blockDim.y + threadIdx.y);
 }
 
+static __global__ void fuse_site_kernel(FuseArgs args) {
+    fuse_site_thread(args, blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y * blockDim.y + threadIdx.y);
+}
+
 static __global__ void gather_kernel(GatherArgs args) {
     gather_thread(args, blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y * blockDim.y + threadIdx.y);
 }
@@ -26,13 +30,14 @@ struct DeviceScope {
     }
 };
 
+// One thread for each of height x width places.
 template <typename Args>
-static const char* launch(void (*kernel)(Args), const Args& args, int device, void* stream) {
-    if (args.height <= 0 || args.width <= 0) return nullptr;
+static const char* launch(void (*kernel)(Args), const Args& args, int height, int width, int device, void* stream) {
+    if (height <= 0 || width <= 0) return nullptr;
     const DeviceScope scope(device);
     if (scope.error != cudaSuccess) return cudaGetErrorString(scope.error);
     const dim3 block(32, 8);
-    const dim3 grid((args.width + block.x - 1) / block.x, (args.height + block.y - 1) / block.y);
+    const dim3 grid((width + block.x - 1) / block.x, (height + block.y - 1) / block.y);
     void* parameters[] = {const_cast<Args*>(&args)};
     // a plain function call and not <<<>>>, so that tests can compile this file without CUDA
     const cudaError_t error =
@@ -42,11 +47,13 @@ static const char* launch(void (*kernel)(Args), const Args& args, int device, vo
 }
 
 const char* fuse_cuda(const FuseArgs& args, int device, void* stream) {
-    return launch(fuse_kernel, args, device, stream);
+    if (by_sites(args))
+        return launch(fuse_site_kernel, args, site_count(args.height), site_count(args.width), device, stream);
+    return launch(fuse_kernel, args, args.height, args.width, device, stream);
 }
 
 const char* gather_cuda(const GatherArgs& args, int device, void* stream) {
-    return launch(gather_kernel, args, device, stream);
+    return launch(gather_kernel, args, args.height, args.width, device, stream);
 }
 
 int cuda_device_count(const char** why) {

@@ -4,10 +4,9 @@
 namespace shm {
 
 template <typename Args, typename Thread>
-static void emulate(const Args& args, int block_width, int block_height, Thread thread) {
-    if (args.height <= 0 || args.width <= 0) return;
-    const int grid_width = (args.width + block_width - 1) / block_width;
-    const int grid_height = (args.height + block_height - 1) / block_height;
+static void emulate(const Args& args, int height, int width, int block_width, int block_height, Thread thread) {
+    const int grid_width = (width + block_width - 1) / block_width;
+    const int grid_height = (height + block_height - 1) / block_height;
     for (int block_y = 0; block_y < grid_height; ++block_y)
         for (int block_x = 0; block_x < grid_width; ++block_x)
             for (int y = 0; y < block_height; ++y)
@@ -16,11 +15,14 @@ static void emulate(const Args& args, int block_width, int block_height, Thread 
 }
 
 void fuse_emulated(const FuseArgs& args, int block_width, int block_height) {
-    emulate(args, block_width, block_height, fuse_thread);
+    if (by_sites(args))
+        emulate(args, site_count(args.height), site_count(args.width), block_width, block_height, fuse_site_thread);
+    else
+        emulate(args, args.height, args.width, block_width, block_height, fuse_thread);
 }
 
 void gather_emulated(const GatherArgs& args, int block_width, int block_height) {
-    emulate(args, block_width, block_height, gather_thread);
+    emulate(args, args.height, args.width, block_width, block_height, gather_thread);
 }
 
 }  // namespace shm

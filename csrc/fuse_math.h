@@ -92,6 +92,27 @@ SHM_INLINE float fuse_alpha(Softmax s, float alpha_raw) {
     return (s.foreground + s.unknown * clean_alpha(alpha_raw)) / s.sum;
 }
 
+// Below this distance from 0 or 1 alpha cannot change a byte: 255 / 512 is less than half a step.
+constexpr float kNearlyCertain = 1.0f / 512.0f;
+
+// For 8-bit results. Alpha this near to 0 or 1 counts as that, so that a path may leave out computing it.
+SHM_INLINE float snap_alpha(float alpha) {
+    alpha = alpha < kNearlyCertain ? 0.0f : alpha;
+    return alpha > 1.0f - kNearlyCertain ? 1.0f : alpha;
+}
+
+// What of logits (foreground, background, unknown) makes alpha certain wherever these are interpolated: by how much
+// the first exceeds both others. Beyond kCertainMargin, the others' probabilities add up to less than kNearlyCertain:
+// 2 exp(-7) = 0.0018, with room for the rounding of interpolated logits up to kLogitLimit.
+constexpr float kCertainMargin = 7.0f;
+
+SHM_INLINE float margin(float logit, float other, float third) { return logit - (other > third ? other : third); }
+
+// Alpha of a 2x2 site from its pixels; at odd edges pixels are repeated.
+SHM_INLINE float site_alpha(float a, float b, float below_a, float below_b) {
+    return ((snap_alpha(a) + snap_alpha(b)) + (snap_alpha(below_a) + snap_alpha(below_b))) * 0.25f;
+}
+
 SHM_INLINE uint8_t alpha_to_byte(float alpha) { return static_cast<uint8_t>(static_cast<int>(alpha * 255.0f + 0.5f)); }
 
 // alpha * frame + (1 - alpha) * background, rounded; exact at alpha 0 and 1.
@@ -105,6 +126,24 @@ SHM_INLINE float byte_to_unit(uint8_t value) { return static_cast<float>(value) 
 SHM_INLINE int clamp_index(int index, int size) {
     index = index < 0 ? 0 : index;
     return index < size ? index : size - 1;
+}
+
+// 2x2 sites along a side: the last one of an odd side has only one pixel in that direction.
+SHM_INLINE int site_count(int side) { return (side + 1) / 2; }
+
+// Chroma samples lie in the middle of their 2x2 sites. Between the two nearest in one direction, a pixel takes three
+// quarters of its own site's and one of its neighbour's: integers 4 times as large, 16 times after both directions.
+SHM_INLINE int between_sites(int own, int neighbour) { return 3 * own + neighbour; }
+
+// The neighbour of pixel `position`'s own site that it leans to.
+SHM_INLINE int neighbour_site(int position, int sites) {
+    return clamp_index((position >> 1) + ((position & 1) ? 1 : -1), sites);
+}
+
+// One row of GatherArgs::rgb_from_yuv applied: a colour in 0..1.
+SHM_INLINE float colour_to_unit(const float* row, float y, float u16, float v16) {
+    const float value = (row[0] * y + row[1] * u16) + (row[2] * v16 + row[3]);
+    return value > 0.0f ? (value < 1.0f ? value : 1.0f) : 0.0f;
 }
 
 }  // namespace shm

@@ -4,8 +4,11 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -15,20 +18,28 @@ namespace {
 
 using Size = std::pair<int, int>;              // height, width
 using Array = std::pair<uintptr_t, ptrdiff_t>;  // address, bytes between rows; address 0: absent
+using Picture = std::tuple<Array, Array, Array, int>;  // RGB or Y, then U, V and their step; or absent, absent, 0
+using Matrix = std::array<float, 12>;
 
 shm::Plane plane(Array array) { return {reinterpret_cast<void*>(array.first), array.second}; }
 
-shm::FuseArgs fuse_args(uintptr_t logits, Size logits_size, Size size, Array alpha_raw, Array frame, Array background,
-                        Array composite, Array alpha, Array alpha8) {
-    return {reinterpret_cast<const float*>(logits), logits_size.first, logits_size.second, size.first, size.second,
-            plane(alpha_raw), plane(frame), plane(background), plane(composite), plane(alpha), plane(alpha8)};
+shm::Picture picture(const Picture& p) {
+    return {plane(std::get<0>(p)), plane(std::get<1>(p)), plane(std::get<2>(p)), std::get<3>(p)};
 }
 
-shm::GatherArgs gather_args(uintptr_t logits, Size logits_size, Array frame, Size frame_size, Size corner, Size size,
-                            uintptr_t out) {
-    return {reinterpret_cast<const float*>(logits), logits_size.first, logits_size.second, plane(frame),
-            frame_size.first, frame_size.second, corner.first, corner.second, size.first, size.second,
-            reinterpret_cast<float*>(out)};
+shm::FuseArgs fuse_args(uintptr_t logits, Size logits_size, Size size, Array alpha_raw, const Picture& frame,
+                        const Picture& background, const Picture& composite, Array alpha, Array alpha8) {
+    return {reinterpret_cast<const float*>(logits), logits_size.first, logits_size.second, size.first, size.second,
+            plane(alpha_raw), picture(frame), picture(background), picture(composite), plane(alpha), plane(alpha8)};
+}
+
+shm::GatherArgs gather_args(uintptr_t logits, Size logits_size, const Picture& frame, Size frame_size, Size corner,
+                            Size size, uintptr_t out, const Matrix& rgb_from_yuv) {
+    shm::GatherArgs args = {reinterpret_cast<const float*>(logits), logits_size.first, logits_size.second,
+                            picture(frame), frame_size.first, frame_size.second, corner.first, corner.second,
+                            size.first, size.second, reinterpret_cast<float*>(out), {}};
+    std::copy(rgb_from_yuv.begin(), rgb_from_yuv.end(), args.rgb_from_yuv);
+    return args;
 }
 
 std::vector<std::string> cpu_paths() {
@@ -66,11 +77,11 @@ PYBIND11_MODULE(_native, m) {
 
     const py::arg logits("logits"), logits_size("logits_size"), size("size"), alpha_raw("alpha_raw"), frame("frame"),
         background("background"), composite("composite"), alpha("alpha"), alpha8("alpha8"), frame_size("frame_size"),
-        corner("corner"), out("out");
+        corner("corner"), out("out"), rgb_from_yuv("rgb_from_yuv");
 
     m.def("fuse_composite",
-          [](const std::string& path, int threads, uintptr_t l, Size ls, Size s, Array ar, Array f, Array b, Array c,
-             Array a, Array a8) {
+          [](const std::string& path, int threads, uintptr_t l, Size ls, Size s, Array ar, const Picture& f,
+             const Picture& b, const Picture& c, Array a, Array a8) {
               const auto& chosen = find_path(path);
               const release_gil released;
               shm::fuse_cpu(chosen, fuse_args(l, ls, s, ar, f, b, c, a, a8), threads);
@@ -78,44 +89,50 @@ PYBIND11_MODULE(_native, m) {
           py::arg("path"), py::arg("threads"), logits, logits_size, size, alpha_raw, frame, background, composite, alpha,
           alpha8);
     m.def("gather",
-          [](const std::string& path, int threads, uintptr_t l, Size ls, Array f, Size fs, Size corner_, Size s,
-             uintptr_t o) {
+          [](const std::string& path, int threads, uintptr_t l, Size ls, const Picture& f, Size fs, Size corner_,
+             Size s, uintptr_t o, const Matrix& matrix) {
               const auto& chosen = find_path(path);
               const release_gil released;
-              shm::gather_cpu(chosen, gather_args(l, ls, f, fs, corner_, s, o), threads);
+              shm::gather_cpu(chosen, gather_args(l, ls, f, fs, corner_, s, o, matrix), threads);
           },
-          py::arg("path"), py::arg("threads"), logits, logits_size, frame, frame_size, corner, size, out);
+          py::arg("path"), py::arg("threads"), logits, logits_size, frame, frame_size, corner, size, out,
+          rgb_from_yuv);
     m.def("fuse_emulated",
-          [](Size block, uintptr_t l, Size ls, Size s, Array ar, Array f, Array b, Array c, Array a, Array a8) {
+          [](Size block, uintptr_t l, Size ls, Size s, Array ar, const Picture& f, const Picture& b, const Picture& c,
+             Array a, Array a8) {
               if (block.first < 1 || block.second < 1) throw std::invalid_argument("block sides must be at least 1");
               const release_gil released;
               shm::fuse_emulated(fuse_args(l, ls, s, ar, f, b, c, a, a8), block.second, block.first);
           },
           py::arg("block"), logits, logits_size, size, alpha_raw, frame, background, composite, alpha, alpha8);
     m.def("gather_emulated",
-          [](Size block, uintptr_t l, Size ls, Array f, Size fs, Size corner_, Size s, uintptr_t o) {
+          [](Size block, uintptr_t l, Size ls, const Picture& f, Size fs, Size corner_, Size s, uintptr_t o,
+             const Matrix& matrix) {
               if (block.first < 1 || block.second < 1) throw std::invalid_argument("block sides must be at least 1");
               const release_gil released;
-              shm::gather_emulated(gather_args(l, ls, f, fs, corner_, s, o), block.second, block.first);
+              shm::gather_emulated(gather_args(l, ls, f, fs, corner_, s, o, matrix), block.second, block.first);
           },
-          py::arg("block"), logits, logits_size, frame, frame_size, corner, size, out);
+          py::arg("block"), logits, logits_size, frame, frame_size, corner, size, out,
+          rgb_from_yuv);
 
 #if defined(SHM_WITH_CUDA)
     m.def("cuda_devices", cuda_devices, "(number of usable devices, why there is none or None).");
     m.def("fuse_cuda",
-          [](int device, uintptr_t stream, uintptr_t l, Size ls, Size s, Array ar, Array f, Array b, Array c, Array a,
-             Array a8) {
+          [](int device, uintptr_t stream, uintptr_t l, Size ls, Size s, Array ar, const Picture& f,
+             const Picture& b, const Picture& c, Array a, Array a8) {
               const release_gil released;
               check(shm::fuse_cuda(fuse_args(l, ls, s, ar, f, b, c, a, a8), device, reinterpret_cast<void*>(stream)));
           },
           py::arg("device"), py::arg("stream"), logits, logits_size, size, alpha_raw, frame, background, composite,
           alpha, alpha8);
     m.def("gather_cuda",
-          [](int device, uintptr_t stream, uintptr_t l, Size ls, Array f, Size fs, Size corner_, Size s, uintptr_t o) {
+          [](int device, uintptr_t stream, uintptr_t l, Size ls, const Picture& f, Size fs, Size corner_,
+             Size s, uintptr_t o, const Matrix& matrix) {
               const release_gil released;
-              check(shm::gather_cuda(gather_args(l, ls, f, fs, corner_, s, o), device,
+              check(shm::gather_cuda(gather_args(l, ls, f, fs, corner_, s, o, matrix), device,
                                      reinterpret_cast<void*>(stream)));
           },
-          py::arg("device"), py::arg("stream"), logits, logits_size, frame, frame_size, corner, size, out);
+          py::arg("device"), py::arg("stream"), logits, logits_size, frame, frame_size, corner, size, out,
+          rgb_from_yuv);
 #endif
 }

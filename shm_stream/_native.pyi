@@ -1,11 +1,13 @@
 """Call these through `shm_stream.fuse` and `shm_stream.torch_ops`, which check their arguments; here nothing is.
 
 Addresses are integers, an Array is (address, bytes between rows) with address 0 for "absent", a Size is
-(height, width).
+(height, width). A Picture is RGB (pixels, absent, absent, 0) or 4:2:0 (Y, U, V, bytes between chroma samples).
+`rgb_from_yuv` has 3 x 4 numbers: 8-bit (Y, 16 Cb, 16 Cr, 1) → RGB in 0..1.
 """
 
 Size = tuple[int, int]
 Array = tuple[int, int]
+Picture = tuple[Array, Array, Array, int]
 
 build_info: str
 
@@ -17,9 +19,9 @@ def fuse_composite(
     logits_size: Size,
     size: Size,
     alpha_raw: Array,
-    frame: Array,
-    background: Array,
-    composite: Array,
+    frame: Picture,
+    background: Picture,
+    composite: Picture,
     alpha: Array,
     alpha8: Array,
 ) -> None: ...
@@ -28,11 +30,12 @@ def gather(
     threads: int,
     logits: int,
     logits_size: Size,
-    frame: Array,
+    frame: Picture,
     frame_size: Size,
     corner: Size,
     size: Size,
     out: int,
+    rgb_from_yuv: tuple[float, ...],
 ) -> None: ...
 def fuse_emulated(
     block: Size,
@@ -40,9 +43,9 @@ def fuse_emulated(
     logits_size: Size,
     size: Size,
     alpha_raw: Array,
-    frame: Array,
-    background: Array,
-    composite: Array,
+    frame: Picture,
+    background: Picture,
+    composite: Picture,
     alpha: Array,
     alpha8: Array,
 ) -> None: ...
@@ -50,11 +53,12 @@ def gather_emulated(
     block: Size,
     logits: int,
     logits_size: Size,
-    frame: Array,
+    frame: Picture,
     frame_size: Size,
     corner: Size,
     size: Size,
     out: int,
+    rgb_from_yuv: tuple[float, ...],
 ) -> None: ...
 
 # The following exist only in builds with CUDA.
@@ -66,9 +70,9 @@ def fuse_cuda(
     logits_size: Size,
     size: Size,
     alpha_raw: Array,
-    frame: Array,
-    background: Array,
-    composite: Array,
+    frame: Picture,
+    background: Picture,
+    composite: Picture,
     alpha: Array,
     alpha8: Array,
 ) -> None: ...
@@ -77,9 +81,10 @@ def gather_cuda(
     stream: int,
     logits: int,
     logits_size: Size,
-    frame: Array,
+    frame: Picture,
     frame_size: Size,
     corner: Size,
     size: Size,
     out: int,
+    rgb_from_yuv: tuple[float, ...],
 ) -> None: ...

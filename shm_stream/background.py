@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from .background_blur import blurred_background
+from .background_blur import blurred_background, blurred_planes
+from .background_video import VideoBackground
+from .cover_fit import cover_fit
 from .css_colours import NAMES
 from .errors import InputError
 from .frame import Frame
+from .planes import planes_from_rgb
 from .source_images import IMAGE_SUFFIXES, read_image
 from .source_video import VideoSource
+from .yuv_planes import YuvPlanes, same_numbers
 
 FORMS = "an image, a video, #rgb, #rrggbb, a CSS colour name, blur, blur:1 to blur:100, or transparent"
 DEFAULT_BLUR = 25
@@ -59,7 +61,23 @@ def parse_colour(spec: str) -> tuple[int, int, int]:
     return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
 
 
-class ColourBackground:
+class _StillBackground:
+    """What is the same for all frames of one size."""
+
+    _planes: YuvPlanes | None = None
+
+    def planes_at(self, frame: Frame, background_probability: np.ndarray | None = None) -> YuvPlanes:
+        """What `at` gives, as planes with the frame's matrix and range: converted once."""
+        tags, made = frame.planes.tags, self._planes
+        if made is None or made.size != frame.size or not same_numbers(made.tags, tags):
+            self._planes = planes_from_rgb(self.at(frame), tags)
+        return self._planes
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class ColourBackground(_StillBackground):
     """One colour everywhere; black stands in for "transparent"."""
 
     def __init__(self, colour: tuple[int, int, int], *, kind: str = "colour"):
@@ -69,16 +87,13 @@ class ColourBackground:
 
     def at(self, frame: Frame, background_probability: np.ndarray | None = None) -> np.ndarray:
         """[H, W, 3] uint8 RGB of the frame's size. The same array is returned as long as the size stays."""
-        if self._picture.shape != frame.pixels.shape:
-            self._picture = np.empty_like(frame.pixels)
+        if self._picture.shape[:2] != frame.size:
+            self._picture = np.empty((*frame.size, 3), np.uint8)
             self._picture[...] = self.colour
         return self._picture
 
-    def close(self) -> None:
-        """Nothing is open."""
 
-
-class ImageBackground:
+class ImageBackground(_StillBackground):
     """A still picture that covers the frame."""
 
     kind = "image"
@@ -89,56 +104,9 @@ class ImageBackground:
 
     def at(self, frame: Frame, background_probability: np.ndarray | None = None) -> np.ndarray:
         """[H, W, 3] uint8 RGB, fitted once per size."""
-        height, width = frame.pixels.shape[:2]
-        if self._fitted.shape[:2] != (height, width):
-            self._fitted = cover_fit(self._pixels, width, height)
+        if self._fitted.shape[:2] != frame.size:
+            self._fitted = cover_fit(self._pixels, *frame.size[::-1])
         return self._fitted
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class VideoBackground:
-    """A video that covers the frame, plays at its own rate and starts again at its end. One picture is kept."""
-
-    kind = "video"
-
-    def __init__(self, source: VideoSource):
-        self._source = source
-        self._frames = iter(source)
-        self._offset = Fraction(0)  # when the present round began
-        self._shown = self._next = None
-        self._fitted: np.ndarray | None = None
-
-    def at(self, frame: Frame, background_probability: np.ndarray | None = None) -> np.ndarray:
-        """[H, W, 3] uint8 RGB: the picture that the loop shows at `frame.pts`, which never goes back."""
-        now = frame.pts * frame.time_base
-        while self._next is None or self._offset + self._next.pts * self._next.time_base <= now:
-            if not self._advance(now):
-                break
-        height, width = frame.pixels.shape[:2]
-        if self._fitted is None or self._fitted.shape[:2] != (height, width):
-            self._fitted = cover_fit(self._shown.pixels, width, height)
-        return self._fitted
-
-    def _advance(self, now: Fraction) -> bool:
-        """Show the next picture and read the one after it; False when that one is not due yet."""
-        if self._next is not None:
-            self._shown, self._fitted = self._next, None
-        self._next = next(self._frames, None)
-        if self._next is not None:
-            return True
-        if self._shown is None:
-            raise InputError(f"no frame of the background {self._source.path} can be decoded")
-        ends = self._offset + (self._shown.pts + self._shown.duration) * self._shown.time_base
-        if ends > now:
-            return False
-        self._offset, self._frames = ends, iter(self._source)
-        return True
-
-    def close(self) -> None:
-        """Close the file. No `at` may be running or follow."""
-        self._frames.close()
 
 
 class BlurBackground:
@@ -151,22 +119,17 @@ class BlurBackground:
 
     def at(self, frame: Frame, background_probability: np.ndarray) -> np.ndarray:
         """[H, W, 3] uint8 RGB. Strength N blurs with a standard deviation of N thousandths of the height."""
-        sigma = self.strength / 1000 * frame.pixels.shape[0]
-        return blurred_background(frame.pixels, background_probability, sigma)
+        return blurred_background(frame.pixels, background_probability, self._sigma(frame))
+
+    def planes_at(self, frame: Frame, background_probability: np.ndarray) -> YuvPlanes:
+        """The same in planes, from planes."""
+        return blurred_planes(frame.planes, background_probability, self._sigma(frame))
+
+    def _sigma(self, frame: Frame) -> float:
+        return self.strength / 1000 * frame.size[0]
 
     def close(self) -> None:
         """Nothing is open."""
 
 
 Background = ColourBackground | ImageBackground | VideoBackground | BlurBackground
-
-
-def cover_fit(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Scale [h, w, 3] uint8 to cover width x height without distortion and cut the middle out: [H, W, 3]."""
-    rows, columns = pixels.shape[:2]
-    scale = max(width / columns, height / rows)
-    cut_width, cut_height = min(columns, max(1, round(width / scale))), min(rows, max(1, round(height / scale)))
-    top, left = (rows - cut_height) // 2, (columns - cut_width) // 2
-    middle = pixels[top : top + cut_height, left : left + cut_width]
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.ascontiguousarray(cv2.resize(middle, (width, height), interpolation=interpolation))

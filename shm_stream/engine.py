@@ -5,8 +5,6 @@ Each stage may run in a thread of its own: a stage touches only the work item it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import cv2
 import numpy as np
 
@@ -14,41 +12,34 @@ from . import native
 from .buffers import BufferPool
 from .errors import InputError
 from .foreground import estimate_foreground
-from .frame import Frame
 from .fuse import fuse_composite, gather
+from .planes import new_planes
 from .prior import Prior, softmax, tnet_shape
 from .tiles import TILE, active_tiles
 from .trimap import Trimap
+from .work import Work
 
 OUTPUT_KINDS = ("composite", "alpha", "foreground", "transparent")
-
-
-@dataclass(slots=True)
-class Work:
-    """A frame on its way through the stages, and what they made of it."""
-
-    frame: Frame
-    logits: np.ndarray | None = None
-    """[3, h, w] float32, from `tnet`."""
-    alpha_raw: np.ndarray | None = None
-    """[H, W] float32 in 0..1, from `mnet`."""
-    outputs: dict[str, np.ndarray] = field(default_factory=dict)
-    """From `fuse`: composite and foreground [H, W, 3] uint8 RGB, alpha [H, W] uint8, transparent [H, W, 4] uint8."""
-    borrowed: list[np.ndarray] = field(default_factory=list)
-    """Arrays of the engine's pool that go back to it with `release`."""
-    on_device: object = None
-    """What `engine_cuda` keeps on the GPU."""
 
 
 class Engine:
     """Runs one stream of frames through `runner`; the prior alpha makes it stateful (`reset` forgets it)."""
 
     def __init__(
-        self, runner, *, tnet_size: int, uses_prior: bool = True, outputs=("alpha",), background=None, dense=False
+        self,
+        runner,
+        *,
+        tnet_size: int,
+        uses_prior: bool = True,
+        outputs=("alpha",),
+        background=None,
+        dense=False,
+        planar=False,
     ):
         """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`.
 
         `dense`: M-Net draws the whole frame instead of the tiles where it can matter.
+        `planar`: composites of frames that are planes stay planes, of the same matrix and range.
         """
         check_tnet_size(tnet_size)
         self.runner = runner
@@ -60,6 +51,7 @@ class Engine:
         self._pool = BufferPool()
         # without a halo M-Net sees the whole frame at once, and no part can be computed alone
         self._dense = dense or runner.halo == 0
+        self.planar = planar
         self._gathered: np.ndarray | None = None  # M-Net's input, used by one thread only
 
     @property
@@ -78,8 +70,7 @@ class Engine:
 
     def tnet(self, work: Work) -> Work:
         """Reduced frame and prior alpha → logits."""
-        height, width = work.frame.pixels.shape[:2]
-        x = self._prior.tnet_input(work.frame.pixels, tnet_shape(height, width, self.tnet_size))
+        x = self._prior.tnet_input(work.frame.picture, tnet_shape(*work.frame.size, self.tnet_size))
         work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
         if self._uses_prior:
             self._prior.remember(work.logits)
@@ -87,7 +78,7 @@ class Engine:
 
     def mnet(self, work: Work) -> Work:
         """Full-size frame and trimap → alpha_raw, in the tiles where alpha depends on it."""
-        height, width = work.frame.pixels.shape[:2]
+        height, width = work.frame.size
         side = TILE - TILE % self.runner.multiple
         wanted = None if self._dense else active_tiles(work.logits, height, width, side)
         if wanted is None or self._whole_is_cheaper(len(wanted), side, height, width):
@@ -111,7 +102,7 @@ class Engine:
         halo, padded = self.runner.halo, self.padded_size(height, width)
         if self._gathered is None or self._gathered.shape[1:] != padded:
             self._gathered = np.empty((6, *padded), np.float32)
-        gather(work.frame.pixels, work.logits, top - halo, left - halo, *padded, out=self._gathered)
+        gather(work.frame.picture, work.logits, top - halo, left - halo, *padded, out=self._gathered)
         return self.runner.mnet(self._gathered)[:height, :width]
 
     def padded_size(self, height: int, width: int) -> tuple[int, int]:
@@ -122,20 +113,12 @@ class Engine:
     def fuse(self, work: Work) -> Work:
         """Logits and alpha_raw → the outputs asked for, in one pass over the pixels (and one for the foreground)."""
         wanted = self.outputs
-        height, width = size = work.frame.pixels.shape[:2]
+        size = work.frame.size
         estimates = wanted & {"foreground", "transparent"}
         alpha8 = self._borrow(work, size, np.uint8) if wanted & {"alpha", "transparent"} else None
         alpha = self._borrow(work, size, np.float32) if estimates else None
-        composite = self._borrow(work, (height, width, 3), np.uint8) if "composite" in wanted else None
-        fuse_composite(
-            work.logits,
-            work.alpha_raw,
-            work.frame.pixels if composite is not None else None,
-            self._background_at(work) if composite is not None else None,
-            composite=composite,
-            alpha=alpha,
-            alpha8=alpha8,
-        )
+        frame, background, composite = self._pictures(work) if "composite" in wanted else (None, None, None)
+        fuse_composite(work.logits, work.alpha_raw, frame, background, composite=composite, alpha=alpha, alpha8=alpha8)
         foreground = estimate_foreground(work.frame.pixels, alpha) if estimates else None
         transparent = self._transparent(work, foreground, alpha8) if "transparent" in wanted else None
         made = {"composite": composite, "alpha": alpha8, "foreground": foreground, "transparent": transparent}
@@ -144,7 +127,7 @@ class Engine:
 
     def alpha(self, work: Work) -> np.ndarray:
         """Logits and alpha_raw → alpha [H, W] float32 in 0..1, a fresh array."""
-        alpha = np.empty(work.frame.pixels.shape[:2], np.float32)
+        alpha = np.empty(work.frame.size, np.float32)
         fuse_composite(work.logits, work.alpha_raw, alpha=alpha)
         return alpha
 
@@ -157,9 +140,19 @@ class Engine:
         while work.borrowed:
             self._pool.give(work.borrowed.pop())
 
-    def _background_at(self, work: Work) -> np.ndarray:
-        probability = softmax(work.logits)[Trimap.BACKGROUND] if self.background.kind == "blur" else None
-        return self.background.at(work.frame, probability)
+    def _pictures(self, work: Work) -> tuple:
+        """(frame, background, room for the composite): all planes, else all RGB."""
+        planes = work.frame.planes if self.planar else None
+        if planes is None:
+            room = self._borrow(work, (*work.frame.size, 3), np.uint8)
+            return work.frame.pixels, self.background.at(work.frame, self._probability(work)), room
+        background = self.background.planes_at(work.frame, self._probability(work))
+        # a frame of its own each time: the encoder may keep it for as long as it likes
+        return planes, background, new_planes(*planes.size, planes.tags)
+
+    def _probability(self, work: Work) -> np.ndarray | None:
+        """B_s [h, w], which only a blurred background looks at."""
+        return softmax(work.logits)[Trimap.BACKGROUND] if self.background.kind == "blur" else None
 
     def _transparent(self, work: Work, foreground: np.ndarray, alpha8: np.ndarray) -> np.ndarray:
         """Straight RGBA: [H, W, 3] colours and [H, W] alpha → [H, W, 4] uint8."""

@@ -22,9 +22,10 @@ from torch.cuda import Event, Stream
 from torch.cuda import stream as on_stream
 
 from . import torch_ops
-from .engine import Engine, Work
+from .engine import Engine
 from .foreground import estimate_foreground
 from .prior import tnet_shape
+from .work import Work
 
 
 @dataclass
@@ -44,7 +45,10 @@ class OnDevice:
 
 
 class CudaEngine(Engine):
-    """`Engine` for a torch runner on a GPU. Each stage may run in a thread of its own."""
+    """`Engine` for a torch runner on a GPU. Each stage may run in a thread of its own.
+
+    Frames are uploaded as RGB, and composites are RGB whatever `planar` asks for.
+    """
 
     def __init__(self, runner, **options):
         super().__init__(runner, **options)
@@ -67,7 +71,7 @@ class CudaEngine(Engine):
         if self._previous is not None:
             self._previous.on_device.logits_ready.synchronize()
             self._prior.remember(self._previous.logits)
-        x = self._prior.tnet_input(pixels, tnet_shape(*pixels.shape[:2], self.tnet_size))
+        x = self._prior.tnet_input(work.frame.picture, tnet_shape(*pixels.shape[:2], self.tnet_size))
         with on_stream(self._tnet_stream):
             frame = self._upload(pixels)
             logits = self.runner.network.tnet(self._upload(x).contiguous(memory_format=torch.channels_last))[0]
@@ -95,12 +99,10 @@ class CudaEngine(Engine):
     def fuse(self, work: Work) -> Work:
         there, wanted = work.on_device, self.outputs
         there.logits_ready.synchronize()  # long past: a blurred background reads the logits on the host
-        background = self._background_at(work) if "composite" in wanted else None
+        background = self.background.at(work.frame, self._probability(work)) if "composite" in wanted else None
         with on_stream(self._mnet_stream):
             there.background = there.frame if background is None else self._keep_on_device(background)
-            composite, alpha = torch_ops.fuse_composite(
-                there.logits, there.alpha_raw, there.frame, there.background
-            )
+            composite, alpha = torch_ops.fuse_composite(there.logits, there.alpha_raw, there.frame, there.background)
             alpha8 = (alpha * 255 + 0.5).to(torch.uint8)
             made = {"composite": composite, "alpha": alpha8, "transparent": alpha8}
             work.outputs = {kind: self._download(made[kind]) for kind in wanted if kind in made}

@@ -17,7 +17,8 @@ from .frame import Frame
 from .matting_api import Matting
 from .measures import compare
 from .measures_video import dtssd, flicker, flow_to_previous
-from .prior import is_cut, reduce_picture
+from .prior import is_cut
+from .reduce import reduce_picture
 from .source import Source
 
 TRUTH_FIGURES = (

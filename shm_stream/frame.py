@@ -1,17 +1,22 @@
 """One picture on its way from source to sink."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
+
+from .planes import rgb_from_planes
+from .yuv_planes import YuvPlanes, picture_size
 
 
 @dataclass(slots=True)
 class Frame:
     """A decoded frame. Sources never change one after handing it over."""
 
-    pixels: np.ndarray
-    """[H, W, 3] uint8 RGB, upright (rotation applied)."""
+    picture: np.ndarray | YuvPlanes
+    """[H, W, 3] uint8 RGB, or the planes that a decoder gave; upright (rotation applied)."""
     index: int
     """Position in what the source delivers, from 0."""
     pts: int
@@ -22,6 +27,26 @@ class Frame:
     """How long the frame is shown, in units of `time_base`."""
     stem: str | None = None
     """File name without extension, when the frame is a file of its own."""
+    _converted: np.ndarray | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def planes(self) -> YuvPlanes | None:
+        """What the decoder gave, or None when the frame is RGB from the start."""
+        return self.picture if isinstance(self.picture, YuvPlanes) else None
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """[H, W, 3] uint8 RGB, converted from the planes when it is asked for first."""
+        if not isinstance(self.picture, YuvPlanes):
+            return self.picture
+        if self._converted is None:
+            self._converted = rgb_from_planes(self.picture)
+        return self._converted
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        return picture_size(self.picture)
 
     @property
     def pts_seconds(self) -> float:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from .trimap import Trimap
+from .yuv_planes import YuvPlanes, unit_matrix
 
 LOGIT_LIMIT = 1e4
 
@@ -34,8 +35,24 @@ def fuse_alpha(logits: torch.Tensor, alpha_raw: torch.Tensor) -> torch.Tensor:
 
 def composite_over(alpha: torch.Tensor, frame: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
     """alpha [H, W], frame and background [H, W, 3] uint8 → composite [H, W, 3] uint8."""
+    return _blend(alpha[..., None], frame, background)
+
+
+def composite_planes(alpha: torch.Tensor, frame: list[torch.Tensor], background: list[torch.Tensor]):
+    """alpha [H, W], frame and background [Y [H, W], U, V [ceil(H/2), ceil(W/2)]] uint8 → composite [Y, U, V] uint8."""
+    alphas = [alpha, *[site_alpha(alpha)] * 2]
+    return [_blend(*planes) for planes in zip(alphas, frame, background, strict=True)]
+
+
+def site_alpha(alpha: torch.Tensor) -> torch.Tensor:
+    """[H, W] → [ceil(H/2), ceil(W/2)] mean of each 2x2 site; odd sizes repeat the last row or column."""
+    even = F.pad(alpha[None, None], (0, alpha.shape[1] % 2, 0, alpha.shape[0] % 2), mode="replicate")
+    return F.avg_pool2d(even, 2)[0, 0]
+
+
+def _blend(alpha: torch.Tensor, frame: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
     back = background.to(alpha.dtype)
-    return to_bytes(back + alpha[..., None] * (frame.to(alpha.dtype) - back))
+    return to_bytes(back + alpha * (frame.to(alpha.dtype) - back))
 
 
 def to_bytes(values: torch.Tensor) -> torch.Tensor:
@@ -45,16 +62,32 @@ def to_bytes(values: torch.Tensor) -> torch.Tensor:
 
 def gather_window(frame: torch.Tensor, logits: torch.Tensor, top: int, left: int, height: int, width: int):
     """frame [H, W, 3] uint8, logits [3, h, w] → [6, height, width]; positions outside the frame are clamped."""
-    rows = torch.arange(top, top + height, device=frame.device).clamp(0, frame.shape[0] - 1)
-    columns = torch.arange(left, left + width, device=frame.device).clamp(0, frame.shape[1] - 1)
     colours = frame.permute(2, 0, 1).to(logits.dtype) / 255
-    planes = torch.cat([colours, sample_probabilities(logits, *frame.shape[:2])])
+    return _window(colours, logits, top, left, height, width)
+
+
+def gather_planes_window(planes: list[torch.Tensor], matrix: torch.Tensor, logits: torch.Tensor, *window: int):
+    """The same for Y [H, W], U, V [ceil(H/2), ceil(W/2)] uint8; `matrix` [3, 4] is `yuv_planes.unit_matrix`."""
+    size = planes[0].shape
+    chroma = torch.stack(planes[1:])[None].to(logits.dtype)
+    spread = F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False)[0, :, : size[0], : size[1]]
+    yuv = torch.cat([planes[0][None].to(logits.dtype), 16 * spread])
+    colours = torch.einsum("ck,khw->chw", matrix[:, :3], yuv) + matrix[:, 3, None, None]
+    return _window(colours.clamp(0, 1), logits, *window)
+
+
+def _window(colours: torch.Tensor, logits: torch.Tensor, top: int, left: int, height: int, width: int):
+    """colours [3, H, W] in 0..1."""
+    size = colours.shape[1:]
+    rows = torch.arange(top, top + height, device=logits.device).clamp(0, size[0] - 1)
+    columns = torch.arange(left, left + width, device=logits.device).clamp(0, size[1] - 1)
+    planes = torch.cat([colours, sample_probabilities(logits, *size)])
     return planes[:, rows][:, :, columns]
 
 
 @torch.no_grad()
 def fuse_into(logits, alpha_raw, frame, background, composite, alpha, alpha8) -> None:
-    """`fuse.fuse_composite` on checked numpy arrays; absent ones are None."""
+    """`fuse.fuse_composite` on checked numpy arrays and YuvPlanes; absent ones are None."""
     if alpha_raw.size == 0:
         return
     result = fuse_alpha(_tensor(logits), _tensor(alpha_raw))
@@ -62,14 +95,27 @@ def fuse_into(logits, alpha_raw, frame, background, composite, alpha, alpha8) ->
         alpha[...] = result.numpy()
     if alpha8 is not None:
         alpha8[...] = to_bytes(result * 255).numpy()
-    if composite is not None:
+    if isinstance(composite, YuvPlanes):
+        made = composite_planes(result, _plane_tensors(frame), _plane_tensors(background))
+        for plane, values in zip((composite.y, composite.u, composite.v), made, strict=True):
+            plane[...] = values.numpy()
+    elif composite is not None:
         composite[...] = composite_over(result, _tensor(frame), _tensor(background)).numpy()
 
 
 @torch.no_grad()
 def gather_into(frame, logits, top: int, left: int, out) -> None:
-    """`fuse.gather` on checked numpy arrays."""
-    out[...] = gather_window(_tensor(frame), _tensor(logits), top, left, *out.shape[1:]).numpy()
+    """`fuse.gather` on checked numpy arrays and YuvPlanes."""
+    window = (top, left, *out.shape[1:])
+    if isinstance(frame, YuvPlanes):
+        matrix = torch.from_numpy(unit_matrix(frame.tags))
+        out[...] = gather_planes_window(_plane_tensors(frame), matrix, _tensor(logits), *window).numpy()
+    else:
+        out[...] = gather_window(_tensor(frame), _tensor(logits), *window).numpy()
+
+
+def _plane_tensors(planes: YuvPlanes) -> list[torch.Tensor]:
+    return [_tensor(plane) for plane in (planes.y, planes.u, planes.v)]
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

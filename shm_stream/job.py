@@ -12,7 +12,7 @@ from pathlib import Path
 from . import native, pipeline
 from .background import open_background
 from .device import choose_device
-from .engine import Engine, Work, check_tnet_size
+from .engine import Engine, check_tnet_size
 from .errors import ShmStreamError
 from .outputs import CAMERA, TRANSPARENT, plan_outputs
 from .preset import get_preset
@@ -20,6 +20,7 @@ from .runners import load_runner
 from .sink import open_sink
 from .sink_camera import CameraSink
 from .source import open_source
+from .work import Work
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,13 @@ class Job:
             self.sinks = {kind: _open_sink(path, kind, options, self.source) for kind, path in planned.items()}
             runner = choose_runner(options.preset, options.runner, options.device)
             self.engine = make_engine(
-                runner, preset, options.tnet_size, outputs=kinds, background=background, dense=options.dense
+                runner,
+                preset,
+                options.tnet_size,
+                outputs=kinds,
+                background=background,
+                dense=options.dense,
+                planar=stays_planar(self.source, self.sinks, options.vcam),
             )
             if options.vcam:  # last: from here on the camera is taken
                 self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
@@ -185,19 +192,19 @@ def choose_runner(preset: str, runner, device: str):
     return load_runner(preset, runner, choose_device(device, runner))
 
 
-def make_engine(runner, preset, tnet_size: int | None, *, outputs=("alpha",), background=None, dense=False):
-    """The engine for the runner's device."""
+def stays_planar(source, sinks: dict, vcam: str | None) -> bool:
+    """Whether composites need never be RGB: frames come as planes, and all who take composites take those."""
+    takers = [sink for sink in sinks.values() if sink.kind == "composite"]
+    return source.planar and not vcam and all(sink.takes_planes for sink in takers)
+
+
+def make_engine(runner, preset, tnet_size: int | None, **options):
+    """The engine for the runner's device; `options` are those of `Engine`."""
     make = Engine
     if runner.device.startswith("cuda"):
         from .engine_cuda import CudaEngine as make
-    return make(
-        runner,
-        tnet_size=preset.tnet_size if tnet_size is None else tnet_size,
-        uses_prior=preset.uses_prior,
-        outputs=outputs,
-        background=background,
-        dense=dense,
-    )
+    tnet_size = preset.tnet_size if tnet_size is None else tnet_size
+    return make(runner, tnet_size=tnet_size, uses_prior=preset.uses_prior, **options)
 
 
 def _open_source(options: JobOptions):

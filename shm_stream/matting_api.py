@@ -8,11 +8,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from .engine import Work, check_tnet_size
+from .engine import check_tnet_size
 from .errors import InputError
 from .frame import Frame
 from .job import Job, JobOptions, Report, choose_runner, make_engine
 from .preset import get_preset
+from .work import Work
 
 
 class Matting:

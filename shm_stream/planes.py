@@ -13,10 +13,13 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from .colour import FULL, LIMITED, SWSCALE_MATRIX, ColourTags, rgb_from_yuv, yuv_from_rgb
+from .yuv_planes import YuvPlanes
 
 BAND = 120
 """Rows converted at a time (even): the steps between then stay in the cache, which is 2.5 times quicker at 1080p."""
-PLANAR = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
+SITED = {"yuv420p": 1, "yuvj420p": 1, "nv12": 2}
+"""Formats that `YuvPlanes` holds as they are → samples side by side in their chroma planes."""
+PLANAR = frozenset({"yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
 ACCURATE = (
     Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 )
@@ -29,16 +32,39 @@ def plane_view(plane, channels: int = 1, dtype=np.uint8) -> np.ndarray:
     return pixels if channels == 1 else pixels.reshape(plane.height, plane.width, channels)
 
 
+def planes_of(frame: av.VideoFrame, tags: ColourTags) -> YuvPlanes | None:
+    """The frame's own memory, or None when its format is not one of SITED."""
+    samples = SITED.get(frame.format.name)
+    if samples is None:
+        return None
+    luma, *chroma = frame.planes
+    return YuvPlanes(plane_view(luma), tuple(plane_view(plane, samples) for plane in chroma), tags, frame)
+
+
+def new_planes(height: int, width: int, tags: ColourTags) -> YuvPlanes:
+    """Planes to write to, of a new yuv420p frame that an encoder takes without copying. Their content is undefined."""
+    return planes_of(set_tags(av.VideoFrame(width, height, "yuv420p"), tags), tags)
+
+
+def rgb_from_planes(planes: YuvPlanes) -> np.ndarray:
+    """[H, W, 3] uint8 RGB, a fresh array."""
+    return _rgb_from_planes([planes.y, *planes.chroma], planes.size[::-1], rgb_from_yuv(planes.tags))
+
+
+def planes_from_rgb(pixels: np.ndarray, tags: ColourTags) -> YuvPlanes:
+    """[H, W, 3] uint8 RGB → planes of a new yuv420p frame."""
+    return planes_of(frame_from_rgb(pixels, "yuv420p", tags), tags)
+
+
 def frame_to_rgb(frame: av.VideoFrame, tags: ColourTags, reformatter: VideoReformatter) -> np.ndarray:
     """[H, W, 3] uint8 RGB, a fresh array. `reformatter` is kept by the caller from frame to frame."""
-    name, size = frame.format.name, (frame.width, frame.height)
-    if name in PLANAR:
-        planes = [plane_view(plane) for plane in frame.planes]
-    elif name == "nv12":
-        planes = [plane_view(frame.planes[0]), plane_view(frame.planes[1], 2)]
-    else:
+    planes = planes_of(frame, tags)
+    if planes is not None:
+        return rgb_from_planes(planes)
+    if frame.format.name not in PLANAR:
         return _rgb_by_swscale(frame, tags, reformatter)
-    return _rgb_from_planes(planes, size, rgb_from_yuv(tags))
+    views = [plane_view(plane) for plane in frame.planes]
+    return _rgb_from_planes(views, (frame.width, frame.height), rgb_from_yuv(tags))
 
 
 def _rgb_from_planes(planes: list[np.ndarray], size: tuple[int, int], matrix: np.ndarray) -> np.ndarray:

@@ -36,7 +36,8 @@ def open_sink(
     (existing, without extension, or ending in a slash) gets PNG files. `audio_from` is a file whose audio is
     copied into composite and transparent videos, cut at `start_seconds` and at the end of the video if
     `duration_seconds` or a frame limit of the source asked for one. A sink has `path`, `kind`, `warning` (one line
-    about what was left out, or None), `finish()` and `abort()`. Raises InputError.
+    about what was left out, or None), `takes_planes` (`write` also takes composites that are YuvPlanes of the source's
+    matrix and range), `finish()` and `abort()`. Raises InputError.
     """
     if kind not in KINDS:
         raise ShmStreamError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")

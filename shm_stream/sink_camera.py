@@ -20,6 +20,7 @@ class CameraSink:
 
     kind = "composite"
     warning = None
+    takes_planes = False
 
     def __init__(self, spec: str, source):
         """`spec` is "auto", a device such as /dev/video2, or a pyvirtualcam backend such as "obs".

@@ -30,6 +30,8 @@ WITHOUT_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
 class ImageSink:
     """One image file, for a source that is one image."""
 
+    takes_planes = False
+
     def __init__(self, path: Path, *, kind: str):
         self.path = path
         self.kind = kind
@@ -64,6 +66,8 @@ class FolderSink:
 
     Each file appears complete; `abort` keeps those that were, and removes the folder if it made it and it is empty.
     """
+
+    takes_planes = False
 
     def __init__(self, path: Path, source, *, kind: str, overwrite: bool):
         self.path = path

@@ -14,8 +14,9 @@ from . import partial
 from .audio import AudioCopy, refused_codecs
 from .errors import ShmStreamError
 from .frame import Frame
-from .planes import frame_from_grey, frame_from_rgb
+from .planes import frame_from_grey, frame_from_rgb, set_tags
 from .video_codecs import add_video_stream, choose_encoding
+from .yuv_planes import YuvPlanes, picture_size, same_numbers
 
 
 class VideoSink:
@@ -40,21 +41,29 @@ class VideoSink:
         self._end_seconds = Fraction(0)
         self._state = "open"  # or "finished", "aborted"
 
+    @property
+    def takes_planes(self) -> bool:
+        """Whether `write` encodes planes of the source's matrix and range as they are."""
+        return self._encoding.pix_fmt == "yuv420p" and same_numbers(self._encoding.tags, self._source.colour)
+
     def _check_audio(self) -> None:
         refused = refused_codecs(self._audio_from, self._encoding.container)
         if refused:
             names = ", ".join(dict.fromkeys(refused))
             self.warning = f"{names} audio does not fit into {self.path.suffix} and is left out; .mkv would keep it"
 
-    def write(self, frame: Frame, pixels: np.ndarray) -> None:
-        """Append one picture, shown from `frame.pts` for `frame.duration`. Raises ShmStreamError."""
+    def write(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
+        """Append one picture, shown from `frame.pts` for `frame.duration`. Raises ShmStreamError.
+
+        Planes (see `takes_planes`) come from `planes.new_planes` and belong to the encoder from here on.
+        """
         with self._failing_cleanly():
             if self._container is None:
-                self._open(frame, pixels.shape)
-            picture = self._picture(frame, pixels)
+                self._open(frame, picture_size(picture))
+            encoded = self._av_frame(frame, picture)
             self._end_seconds = (frame.pts + frame.duration) * frame.time_base
             self._mux_audio(self._end_seconds)
-            self._container.mux(self._stream.encode(picture))
+            self._container.mux(self._stream.encode(encoded))
 
     def finish(self) -> Path:
         """Flush, close and give the file its name. Raises ShmStreamError."""
@@ -80,8 +89,8 @@ class VideoSink:
             self._close()
         partial.discard(self._partial)
 
-    def _open(self, frame: Frame, shape: tuple[int, ...]) -> None:
-        self._size = (shape[1], shape[0])
+    def _open(self, frame: Frame, size: tuple[int, int]) -> None:
+        self._size = size[::-1]
         encoding = self._encoding
         options = {"movflags": "+faststart"} if encoding.container == "mp4" else {}
         self._container = av.open(
@@ -94,16 +103,20 @@ class VideoSink:
             self._audio = AudioCopy(self._audio_from, self._container, encoding.container)
             self._audio.start(getattr(self._source, "origin_seconds", None) or Fraction(0), cut=self._cut_start)
 
-    def _picture(self, frame: Frame, pixels: np.ndarray) -> av.VideoFrame:
-        if (pixels.shape[1], pixels.shape[0]) != self._size:
+    def _av_frame(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:
+        height, width = picture_size(picture)
+        if (width, height) != self._size:
             raise ShmStreamError(
-                f"cannot write {self.path}: picture {frame.index} is {pixels.shape[1]}x{pixels.shape[0]}, the first "
+                f"cannot write {self.path}: picture {frame.index} is {width}x{height}, the first "
                 f"was {self._size[0]}x{self._size[1]}; a video holds one size, write to a folder instead"
             )
-        convert = frame_from_grey if pixels.ndim == 2 else frame_from_rgb
-        picture = convert(pixels, self._encoding.pix_fmt, self._encoding.tags)
-        picture.pts, picture.time_base, picture.duration = frame.pts, frame.time_base, frame.duration
-        return picture
+        if isinstance(picture, YuvPlanes):
+            result = set_tags(picture.frame, self._encoding.tags)
+        else:
+            convert = frame_from_grey if picture.ndim == 2 else frame_from_rgb
+            result = convert(picture, self._encoding.pix_fmt, self._encoding.tags)
+        result.pts, result.time_base, result.duration = frame.pts, frame.time_base, frame.duration
+        return result
 
     def _mux_audio(self, end_seconds) -> None:
         if self._audio is not None:

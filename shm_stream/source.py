@@ -24,11 +24,11 @@ def open_source(
 
     `start_seconds` and `duration_seconds` cut videos to the frame; `max_frames` ends any source. Files are opened
     and closed in the thread that iterates. A source has: `kind` ("video", "image", "folder"), `path`, `width`,
-    `height` (upright; of the first image in a folder), `rate` (Fraction), `frame_count` (estimate or None),
-    `colour` (ColourTags), `sample_aspect_ratio` (Fraction), `files` (the paths it reads), `limited` (an end was
-    asked for), `exhausted` (the last iteration went to its end), `origin_seconds` (where in the file the first
-    frame lay; known once it was delivered) and, after iteration, `warning` (None or one line saying what could
-    not be decoded). Raises InputError.
+    `height` (upright; of the first image in a folder), `planar` (frames come as YuvPlanes, but for those that change
+    size or format in mid-stream), `rate` (Fraction), `frame_count` (estimate or None), `colour` (ColourTags),
+    `sample_aspect_ratio` (Fraction), `files` (the paths it reads), `limited` (an end was asked for), `exhausted` (the
+    last iteration went to its end), `origin_seconds` (where in the file the first frame lay; known once it was
+    delivered) and, after iteration, `warning` (None or one line saying what could not be decoded). Raises InputError.
     """
     path = Path(path)
     _check_limits(start_seconds, duration_seconds, max_frames)
@@ -36,9 +36,7 @@ def open_source(
         if start_seconds or duration_seconds is not None:
             raise InputError(f"{path} has no time line: -ss and -t are for videos; --frames limits a folder")
         return ImageSource(path, max_frames=max_frames)
-    return VideoSource(
-        path, start_seconds=start_seconds, duration_seconds=duration_seconds, max_frames=max_frames
-    )
+    return VideoSource(path, start_seconds=start_seconds, duration_seconds=duration_seconds, max_frames=max_frames)
 
 
 def _check_limits(start_seconds: float, duration_seconds: float | None, max_frames: int | None) -> None:

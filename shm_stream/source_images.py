@@ -28,6 +28,8 @@ class ImageSource:
     Alpha channels are dropped, 16-bit images reduced to 8, EXIF orientation is applied.
     """
 
+    planar = False
+
     def __init__(self, path: Path, *, max_frames: int | None = None):
         self.path = path
         self.kind = "folder" if path.is_dir() else "image"

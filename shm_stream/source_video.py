@@ -16,7 +16,8 @@ from av.video.reformatter import VideoReformatter
 from .colour import resolve_tags
 from .errors import InputError
 from .frame import Frame
-from .planes import frame_to_rgb
+from .planes import SITED, frame_to_rgb, planes_of
+from .yuv_planes import YuvPlanes
 
 THREADS = 2  # of the decoder; slice threads add no delay and end cleanly when a run stops early
 LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
@@ -60,6 +61,7 @@ class VideoSource:
         aspect = stream.sample_aspect_ratio or Fraction(1)
         self.sample_aspect_ratio = 1 / aspect if turned else aspect
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+        self.planar = first.format.name in SITED and self._rotation not in ROTATIONS
         self._step = max(1, round(1 / (self.rate * self._time_base)))  # one frame in units of the time base
         self._first_pts = first.pts  # None: the file has no timestamps
         self._file_seconds = container.duration / 1e6 if container.duration else None
@@ -86,7 +88,7 @@ class VideoSource:
                 if index == 0:
                     origin, self.origin_seconds = pts, pts * self._time_base
                 count = index + 1
-                yield Frame(self._pixels(picture), index, pts - origin, self._time_base, duration)
+                yield Frame(self._upright(picture), index, pts - origin, self._time_base, duration)
         if count == 0 and self.start_seconds:
             raise InputError(f"{self.path} has no frame at or after {self.start_seconds:g} s; use a smaller -ss")
         self.warning, self.exhausted = self._warning(progress, count), True
@@ -129,8 +131,15 @@ class VideoSource:
     def _units(self, seconds: float) -> int:
         return round(Fraction(seconds) / self._time_base)
 
-    def _pixels(self, picture: av.VideoFrame) -> np.ndarray:
-        """[height, width, 3] uint8 RGB, upright. A change of size in mid-stream is scaled to the first size."""
+    def _upright(self, picture: av.VideoFrame) -> np.ndarray | YuvPlanes:
+        """The decoder's own planes where they can be used as they are, else [height, width, 3] uint8 RGB.
+
+        A change of size in mid-stream is scaled to the first size.
+        """
+        if self._rotation not in ROTATIONS and (picture.height, picture.width) == (self.height, self.width):
+            planes = planes_of(picture, self.colour)
+            if planes is not None:
+                return planes
         pixels = frame_to_rgb(picture, self.colour, self._reformatter)
         if self._rotation in ROTATIONS:
             pixels = cv2.rotate(pixels, ROTATIONS[self._rotation])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from . import fuse, fuse_reference, native
+from .fuse_arguments import ABSENT, matrix_numbers
 
 CUDA_KERNELS = "cuda"
 CUDA_REFERENCE = "cuda-reference"
@@ -56,16 +57,16 @@ def _fuse_composite_cuda(logits: Tensor, alpha_raw: Tensor, frame: Tensor, backg
     if cuda_path() == CUDA_REFERENCE:
         alpha = fuse_reference.fuse_alpha(logits, alpha_raw)
         return fuse_reference.composite_over(alpha, frame, background), alpha
-    return launch_fuse(_on_stream(native.load().fuse_cuda, logits), logits, alpha_raw, frame, background)
+    return launch_fuse(on_stream(native.load().fuse_cuda, logits), logits, alpha_raw, frame, background)
 
 
 def launch_fuse(launch: Callable, logits: Tensor, alpha_raw: Tensor, frame: Tensor, background: Tensor):
     """Allocate the outputs and call `launch` with the kernel's arguments from `logits` on."""
     logits, alpha_raw, frame, background = (t.contiguous() for t in (logits, alpha_raw, frame, background))
     composite, alpha = _fuse_outputs(alpha_raw)
-    size = tuple(alpha_raw.shape)
-    planes = [_plane(tensor) for tensor in (alpha_raw, frame, background, composite, alpha)]
-    launch(logits.data_ptr(), tuple(logits.shape[1:]), size, *planes, (0, 0))
+    pictures = [_rgb(tensor) for tensor in (frame, background, composite)]
+    sizes = (tuple(logits.shape[1:]), tuple(alpha_raw.shape))
+    launch(logits.data_ptr(), *sizes, plane_of(alpha_raw), *pictures, plane_of(alpha), ABSENT)
     return composite, alpha
 
 
@@ -108,7 +109,7 @@ def _gather_cuda(frame: Tensor, logits: Tensor, top: int, left: int, height: int
     _check_gather(frame, logits, height, width)
     if cuda_path() == CUDA_REFERENCE:
         return fuse_reference.gather_window(frame, logits, top, left, height, width)
-    return launch_gather(_on_stream(native.load().gather_cuda, logits), frame, logits, top, left, height, width)
+    return launch_gather(on_stream(native.load().gather_cuda, logits), frame, logits, top, left, height, width)
 
 
 def launch_gather(launch: Callable, frame: Tensor, logits: Tensor, top: int, left: int, height: int, width: int):
@@ -116,7 +117,7 @@ def launch_gather(launch: Callable, frame: Tensor, logits: Tensor, top: int, lef
     frame, logits = frame.contiguous(), logits.contiguous()
     out = _gather_output(logits, height, width)
     sizes = (tuple(frame.shape[:2]), (top, left), (height, width))
-    launch(logits.data_ptr(), tuple(logits.shape[1:]), _plane(frame), *sizes, out.data_ptr())
+    launch(logits.data_ptr(), tuple(logits.shape[1:]), _rgb(frame), *sizes, out.data_ptr(), matrix_numbers(None))
     return out
 
 
@@ -134,43 +135,57 @@ def _gather_output(logits: Tensor, height: int, width: int) -> Tensor:
     return logits.new_empty((6, height, width))
 
 
-def _on_stream(kernel: Callable, tensor: Tensor) -> Callable:
+def on_stream(kernel: Callable, tensor: Tensor) -> Callable:
     """The kernel on the tensor's device and on PyTorch's current stream there."""
     return functools.partial(kernel, tensor.device.index, torch.cuda.current_stream(tensor.device).cuda_stream)
 
 
-def _plane(tensor: Tensor) -> tuple[int, int]:
+def plane_of(tensor: Tensor) -> tuple[int, int]:
     """(address, bytes between rows) of a tensor whose first dimension is rows."""
     return tensor.data_ptr(), tensor.stride(0) * tensor.element_size()
 
 
+def _rgb(tensor: Tensor) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]:
+    """A picture without chroma planes."""
+    return plane_of(tensor), ABSENT, ABSENT, 0
+
+
 def _check_fuse(logits: Tensor, alpha_raw: Tensor, frame: Tensor, background: Tensor) -> None:
-    if alpha_raw.ndim != 2:
-        raise ValueError(f"alpha_raw must be [H, W], got {tuple(alpha_raw.shape)}")
-    _check("alpha_raw", alpha_raw, torch.float32, alpha_raw.shape, alpha_raw.device)
-    _check_logits(logits, alpha_raw.device, alpha_raw.shape)
-    _check("frame", frame, torch.uint8, (*alpha_raw.shape, 3), alpha_raw.device)
-    _check("background", background, torch.uint8, (*alpha_raw.shape, 3), alpha_raw.device)
+    check_alphas(logits, alpha_raw)
+    check_tensor("frame", frame, torch.uint8, (*alpha_raw.shape, 3), alpha_raw.device)
+    check_tensor("background", background, torch.uint8, (*alpha_raw.shape, 3), alpha_raw.device)
 
 
 def _check_gather(frame: Tensor, logits: Tensor, height: int, width: int) -> None:
     if frame.ndim != 3 or 0 in frame.shape:
         raise ValueError(f"frame must be [H, W, 3] with at least one pixel, got {tuple(frame.shape)}")
-    _check("frame", frame, torch.uint8, (*frame.shape[:2], 3), logits.device)
-    _check_logits(logits, frame.device, frame.shape[:2])
+    check_tensor("frame", frame, torch.uint8, (*frame.shape[:2], 3), logits.device)
+    check_logits(logits, frame.device, frame.shape[:2])
+    check_window(height, width)
+
+
+def check_alphas(logits: Tensor, alpha_raw: Tensor) -> None:
+    """Raises TypeError or ValueError for what `fuse_composite` cannot take as logits and alpha_raw."""
+    if alpha_raw.ndim != 2:
+        raise ValueError(f"alpha_raw must be [H, W], got {tuple(alpha_raw.shape)}")
+    check_tensor("alpha_raw", alpha_raw, torch.float32, alpha_raw.shape, alpha_raw.device)
+    check_logits(logits, alpha_raw.device, alpha_raw.shape)
+
+
+def check_window(height: int, width: int) -> None:
     if not (0 <= height <= fuse.MAX_SIDE and 0 <= width <= fuse.MAX_SIDE):
         raise ValueError(f"the window ({height=}, {width=}) is out of range (0..{fuse.MAX_SIDE})")
 
 
-def _check_logits(logits: Tensor, device: torch.device, size) -> None:
+def check_logits(logits: Tensor, device: torch.device, size) -> None:
     if logits.ndim != 3 or logits.shape[0] != 3 or 0 in logits.shape:
         raise ValueError(f"logits must be [3, h, w] with at least one pixel, got {tuple(logits.shape)}")
-    _check("logits", logits, torch.float32, logits.shape, device)
+    check_tensor("logits", logits, torch.float32, logits.shape, device)
     if max(*logits.shape, *size) > fuse.MAX_SIDE:
         raise ValueError(f"pictures may be at most {fuse.MAX_SIDE} pixels a side, got {tuple(logits.shape)}, {size}")
 
 
-def _check(name: str, tensor: Tensor, dtype: torch.dtype, shape, device: torch.device) -> None:
+def check_tensor(name: str, tensor: Tensor, dtype: torch.dtype, shape, device: torch.device) -> None:
     if tensor.dtype != dtype:
         raise TypeError(f"{name} must be {dtype}, got {tensor.dtype}")
     if tuple(tensor.shape) != tuple(shape):

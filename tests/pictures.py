@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-LOGIT_KINDS = ("plain", "certain", "extreme", "nonfinite")
+from shm_stream.colour import ColourTags
+from shm_stream.yuv_planes import YuvPlanes, site_count
+
+LOGIT_KINDS = ("plain", "certain", "regions", "extreme", "nonfinite")
 
 
 @dataclass
@@ -44,8 +47,37 @@ class Case:
         return {name: strided(shape, dtype, self.padding) for name, (shape, dtype) in shapes.items()}
 
 
+@dataclass
+class PlanarCase(Case):
+    """The same in 4:2:0, with U and V apart or, where asked for, interleaved."""
+
+    matrix: int = 1
+    full: bool = False
+    interleaved: tuple[bool, bool] = (False, False)
+    """Of frame and background."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.frame, self.background = (self.planes(interleaved) for interleaved in self.interleaved)
+
+    def planes(self, interleaved: bool) -> YuvPlanes:
+        sites = site_count(self.height), site_count(self.width)
+        chroma = (self.bytes((*sites, 2)),) if interleaved else (self.bytes(sites), self.bytes(sites))
+        return YuvPlanes(self.bytes((self.height, self.width)), chroma, ColourTags(self.matrix, 2 if self.full else 1))
+
+    def outputs(self) -> dict:
+        sites = site_count(self.height), site_count(self.width)
+        chroma = tuple(strided(sites, np.uint8, self.padding) for _ in range(2))
+        luma = strided((self.height, self.width), np.uint8, self.padding)
+        return super().outputs() | {"composite": YuvPlanes(luma, chroma, self.frame.tags)}
+
+
 def make_logits(random, kind: str, h: int, w: int) -> np.ndarray:
-    """[3, h, w] float32."""
+    """[3, h, w] float32. "regions": each class in areas of its own, with margins about where 8 bits are certain."""
+    if kind == "regions":
+        classes = np.kron(random.integers(0, 3, (h // 6 + 1, w // 6 + 1)), np.ones((6, 6), int))[:h, :w]
+        margins = random.normal(random.choice([7, 12]), 0.5, (h, w))
+        return np.where(np.arange(3)[:, None, None] == classes, margins, 0).astype(np.float32)
     scale = {"plain": 4.0, "certain": 80.0, "extreme": 3e4, "nonfinite": 5.0}[kind]
     logits = random.normal(0, scale, (3, h, w)).astype(np.float32)
     if kind == "nonfinite":
@@ -67,9 +99,20 @@ def strided(shape, dtype, padding: int) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(buffer, shape, (buffer.strides[0], *np.empty(shape, dtype).strides[1:]))
 
 
+def arrays_of(picture: np.ndarray | YuvPlanes) -> list[np.ndarray]:
+    return [picture.y, *picture.chroma] if isinstance(picture, YuvPlanes) else [picture]
+
+
+def planar_cases(kinds=LOGIT_KINDS, smallest: int = 0) -> st.SearchStrategy[PlanarCase]:
+    layouts, matrices = st.tuples(st.booleans(), st.booleans()), st.sampled_from([1, 6, 9])
+    options = {"matrix": matrices, "full": st.booleans(), "interleaved": layouts}
+    return st.builds(PlanarCase, *_sizes_and_kinds(kinds, smallest), **options)
+
+
 def cases(kinds=LOGIT_KINDS, smallest: int = 0) -> st.SearchStrategy[Case]:
-    side = st.integers(smallest, 70)
-    small = st.integers(1, 24)
-    return st.builds(
-        Case, side, side, small, small, st.integers(0, 2**32 - 1), st.sampled_from(kinds), st.sampled_from([0, 1, 5])
-    )
+    return st.builds(Case, *_sizes_and_kinds(kinds, smallest))
+
+
+def _sizes_and_kinds(kinds, smallest: int) -> list[st.SearchStrategy]:
+    side, small = st.integers(smallest, 70), st.integers(1, 24)
+    return [side, side, small, small, st.integers(0, 2**32 - 1), st.sampled_from(kinds), st.sampled_from([0, 1, 5])]

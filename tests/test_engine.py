@@ -19,7 +19,8 @@ from shm_stream.buffers import BufferPool
 from shm_stream.engine import Engine, Work
 from shm_stream.errors import InputError
 from shm_stream.frame import Frame
-from shm_stream.prior import CUT_THRESHOLD, Prior, is_cut, reduce_picture, softmax, tnet_shape
+from shm_stream.prior import CUT_THRESHOLD, Prior, is_cut, softmax, tnet_shape
+from shm_stream.reduce import reduce_picture
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -39,9 +39,10 @@ def test_kernels_are_clean_under_sanitizers_and_agree(tmp_path):
         ("paths", CSRC / "cpu_paths.cpp", []),
         ("emulated", CSRC / "fuse_emulated.cpp", []),
         ("cuda", CSRC / "fuse_cuda.cu", ["-x", "c++"]),
-        ("baseline", CSRC / "fuse_rows.cpp", ["-DSHM_TARGET=baseline"]),
-        *([("avx2", CSRC / "fuse_rows.cpp", ["-DSHM_TARGET=avx2", "-mavx2"])] if X86 else []),
     ]
+    for rows in ("fuse_rows", "gather_rows"):
+        for target, flags in (("baseline", []), *([("avx2", ["-mavx2"])] if X86 else [])):
+            units.append((f"{rows}_{target}", CSRC / f"{rows}.cpp", [f"-DSHM_TARGET={target}", *flags]))
     for name, source, flags in units:
         words = [COMPILER, *SANITIZE, *EXACT, *features, *includes, *flags, "-c", str(source)]
         subprocess.run([*words, "-o", str(tmp_path / f"{name}.o")], check=True)

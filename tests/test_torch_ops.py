@@ -149,7 +149,7 @@ def test_missing_gpu_is_said():
         assert torch_ops.cuda_path() == torch_ops.CUDA_REFERENCE
     if hasattr(native.load(), "fuse_cuda"):
         with pytest.raises(RuntimeError, match="CUDA: "):
-            native.load().fuse_cuda(0, 0, 0, (1, 1), (1, 1), *[(0, 0)] * 6)
+            native.load().fuse_cuda(0, 0, 0, (1, 1), (1, 1), (0, 0), *[((0, 0), (0, 0), (0, 0), 0)] * 3, (0, 0), (0, 0))
 
 
 @pytest.mark.needs_cuda

@@ -58,31 +58,54 @@ static std::vector<std::function<void(const Args&)>> runners(Cpu cpu, Emulated e
     return result;
 }
 
-static void check_fuse(int h, int w, int height, int width) {
+// A random picture in buffers of exactly the right size: RGB (step 0) or planes.
+struct Bytes {
+    std::vector<uint8_t> pixels, u, v;
+    Picture picture;
+    Bytes(int height, int width, int step) {
+        const int columns = (width + 1) / 2, sites = (height + 1) / 2 * columns;
+        pixels = bytes((step ? 1 : 3) * height * width);
+        picture = {plane(pixels, (step ? 1 : 3) * width), {}, {}, step};
+        if (!step) return;
+        u = bytes(step * sites);
+        if (step == 1) v = bytes(sites);
+        picture.u = plane(u, step * columns);
+        picture.v = step == 1 ? plane(v, columns) : Plane{u.data() + (sites > 0), picture.u.stride};
+    }
+};
+
+// With and without the exact alpha, whose absence lets the CPU paths skip what is certain.
+static void check_fuse(int h, int w, int height, int width, int frame_step, bool exact) {
     auto logits = floats(3 * h * w), alpha_raw = floats(height * width);
-    auto frame = bytes(3 * height * width), background = bytes(3 * height * width);
+    if (number(0, 1))  // areas of certainty
+        for (int i = 0; i < h * w; ++i) logits[i] = i % w < w / 2 ? 20.0f : -20.0f;
+    const int step = frame_step ? 1 : 0;
+    Bytes frame(height, width, frame_step), background(height, width, step);
     std::vector<uint8_t> first;
     for (const auto& run : runners<FuseArgs>(fuse_cpu, fuse_emulated, fuse_cuda)) {
-        std::vector<uint8_t> composite(3 * height * width), alpha8(height * width);
+        Bytes composite(height, width, step);
+        std::vector<uint8_t> alpha8(height * width);
         std::vector<float> alpha(height * width);
-        run({logits.data(), h, w, height, width, plane(alpha_raw, width), plane(frame, 3 * width),
-             plane(background, 3 * width), plane(composite, 3 * width), plane(alpha, width), plane(alpha8, width)});
-        composite.insert(composite.end(), alpha8.begin(), alpha8.end());
+        run({logits.data(), h, w, height, width, plane(alpha_raw, width), frame.picture, background.picture,
+             composite.picture, exact ? plane(alpha, width) : Plane{}, plane(alpha8, width)});
+        auto made = composite.pixels;
+        for (const auto* more : {&composite.u, &composite.v, &alpha8}) made.insert(made.end(), more->begin(), more->end());
         const auto* raw = reinterpret_cast<const uint8_t*>(alpha.data());
-        composite.insert(composite.end(), raw, raw + alpha.size() * sizeof(float));
-        if (first.empty()) first = composite;
-        require(first == composite, "fuse: all runners agree");
+        made.insert(made.end(), raw, raw + alpha.size() * sizeof(float));
+        if (first.empty()) first = made;
+        require(first == made, "fuse: all runners agree");
     }
 }
 
-static void check_gather(int h, int w, int frame_height, int frame_width, int top, int left, int height, int width) {
+static void check_gather(int h, int w, int frame_height, int frame_width, int top, int left, int height, int width,
+                         int step) {
     auto logits = floats(3 * h * w);
-    auto frame = bytes(3 * frame_height * frame_width);
+    Bytes frame(frame_height, frame_width, step);
     std::vector<float> first;
     for (const auto& run : runners<GatherArgs>(gather_cpu, gather_emulated, gather_cuda)) {
         std::vector<float> out(6 * height * width);
-        run({logits.data(), h, w, plane(frame, 3 * frame_width), frame_height, frame_width, top, left, height, width,
-             out.data()});
+        run({logits.data(), h, w, frame.picture, frame_height, frame_width, top, left, height, width, out.data(),
+             {0.0046f, 0, 0.00044f, -0.97f, 0.0046f, -0.00005f, -0.00013f, 0.3f, 0.0046f, 0.0005f, 0, -1.13f}});
         if (first.empty()) first = out;
         require(out.empty() || !memcmp(first.data(), out.data(), out.size() * sizeof(float)), "gather: runners agree");
     }
@@ -106,13 +129,16 @@ static void check_launch() {
 }
 
 int main() {
-    for (int i = 0; i < 60; ++i) check_fuse(number(1, 20), number(1, 20), number(0, 40), number(0, 70));
-    for (int i = 0; i < 60; ++i)
+    for (int i = 0; i < 180; ++i)
+        check_fuse(number(1, 20), number(1, 20), number(0, 40), number(0, 70), i % 3, number(0, 1));
+    for (int i = 0; i < 180; ++i)
         check_gather(number(1, 20), number(1, 20), number(1, 40), number(1, 60), number(-70, 70), number(-70, 70),
-                     number(0, 40), number(0, 60));
-    check_fuse(1, 32767, 2, 32767);  // the largest sides: sampling positions must not overflow
-    check_fuse(32767, 1, 32767, 2);
-    check_gather(3, 3, 5, 5, 32767, -32767, 3, 4);
+                     number(0, 40), number(0, 60), i % 3);
+    for (int step = 0; step < 3; ++step) {
+        check_fuse(1, 32767, 2, 32767, step, false);  // the largest sides: sampling positions must not overflow
+        check_fuse(32767, 1, 32767, 2, step, true);
+        check_gather(3, 3, 5, 5, 32767, -32767, 3, 4, step);
+    }
     check_launch();
     puts("all agree");
     return 0;

@@ -1,0 +1,78 @@
+// Logits on their way to full size, row by row: what the CPU loops of fuse_rows.cpp and gather_rows.cpp share.
+//
+// Both files are compiled once per instruction set into a namespace of its own (SHM_TARGET), from which cpu_paths.cpp
+// chooses at run time. Only static functions besides the entry points, no templates and no C++ standard library: a
+// shared inline function compiled with AVX2 could be picked by the linker for every caller.
+#pragma once
+
+#include "fuse.h"
+#include "fuse_math.h"
+
+namespace shm {
+namespace SHM_TARGET {
+
+static char* at(const Plane& plane, int y, ptrdiff_t bytes) {
+    return static_cast<char*>(plane.data) + plane.stride * y + bytes;
+}
+
+static const uint8_t* bytes_at(const Plane& plane, int y, int x) {
+    return reinterpret_cast<const uint8_t*>(at(plane, y, x));
+}
+
+// Logits resampled to full width, kept for the two source rows around the current output row.
+struct Sampler {
+    const float* logits;  // [3, h, w]
+    int h, w, height;     // source size, height of the picture they are spread over
+    int columns;          // columns sampled
+    const int* first;     // [columns] left source column
+    const int* second;    // [columns] right source column
+    const float* weight;  // [columns]
+    float* upper;         // [3, columns] source row `upper_row`, resampled
+    float* lower;         // [3, columns]
+    int upper_row, lower_row;
+};
+
+static Sampler make_sampler(const float* logits, int h, int w, int height, int width, int begin, int columns,
+                            float* scratch) {
+    int* first = reinterpret_cast<int*>(scratch);
+    int* second = first + columns;
+    float* weight = scratch + 2 * static_cast<size_t>(columns);
+    for (int i = 0; i < columns; ++i) {
+        const Tap tap = make_tap(begin + i, width, w);
+        first[i] = tap.first;
+        second[i] = tap.second;
+        weight[i] = tap.weight;
+    }
+    float* upper = weight + columns;
+    return Sampler{logits, h, w, height, columns, first, second, weight, upper, upper + 3 * static_cast<size_t>(columns),
+                   -1, -1};
+}
+
+static void resample_row(const Sampler& s, int row, float* __restrict out) {
+    const int* __restrict first = s.first;
+    const int* __restrict second = s.second;
+    const float* __restrict weight = s.weight;
+    for (int c = 0; c < 3; ++c, out += s.columns) {
+        const float* __restrict in = s.logits + (static_cast<ptrdiff_t>(c) * s.h + row) * s.w;
+        for (int i = 0; i < s.columns; ++i)
+            out[i] = lerp(clean_logit(in[first[i]]), clean_logit(in[second[i]]), weight[i]);
+    }
+}
+
+// Make `upper` and `lower` the rows around output row y; returns the weight of `lower`.
+static float move_to_row(Sampler& s, int y) {
+    const Tap tap = make_tap(y, s.height, s.h);
+    if (s.upper_row != tap.first && s.lower_row == tap.first) {
+        float* swap = s.upper;
+        s.upper = s.lower;
+        s.lower = swap;
+        s.lower_row = s.upper_row;
+        s.upper_row = tap.first;
+    }
+    if (s.upper_row != tap.first) resample_row(s, s.upper_row = tap.first, s.upper);
+    if (s.lower_row != tap.second) resample_row(s, s.lower_row = tap.second, s.lower);
+    return tap.weight;
+}
+
+}  // namespace SHM_TARGET
+}  // namespace shm

@@ -1,0 +1,28 @@
+"""What goes through the stages of an engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .frame import Frame
+from .yuv_planes import YuvPlanes
+
+
+@dataclass(slots=True)
+class Work:
+    """A frame on its way through the stages, and what they made of it."""
+
+    frame: Frame
+    logits: np.ndarray | None = None
+    """[3, h, w] float32, from `tnet`."""
+    alpha_raw: np.ndarray | None = None
+    """[H, W] float32 in 0..1, from `mnet`."""
+    outputs: dict[str, np.ndarray | YuvPlanes] = field(default_factory=dict)
+    """From `fuse`: composite and foreground [H, W, 3] uint8 RGB, alpha [H, W] uint8, transparent [H, W, 4] uint8.
+    The composite of an engine that is `planar` is YuvPlanes when the frame is."""
+    borrowed: list[np.ndarray] = field(default_factory=list)
+    """Arrays of the engine's pool that go back to it with `release`."""
+    on_device: object = None
+    """What `engine_cuda` keeps on the GPU."""
