@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from . import pipeline
-from .engine import Engine, Work
+from .engine import Engine
 from .errors import ShmStreamError
 from .frame import Frame
 from .job import Job, JobOptions, Report
 from .machine import cores, peak_rss_mb
 from .source import open_source
 from .tiles import TILE
+from .work import Work
 
 NETWORKS = ("tnet", "mnet")
 """The stages that are networks, with the preparation of their inputs."""
@@ -147,12 +148,12 @@ def networks_fps(engine: Engine, options: JobOptions, seconds: float) -> float:
 
 
 def _held_frames(options: JobOptions) -> list[Frame]:
-    """The first frames of the clip, as many as fit into HELD_BYTES, at least two."""
+    """The first frames of the clip, as many as would fit into HELD_BYTES as RGB, at least two."""
     held: list[Frame] = []
     with open_source(options.input, duration_seconds=options.duration) as source:
         for frame in source:
             held.append(frame)
-            if len(held) > 1 and (len(held) + 1) * frame.pixels.nbytes > HELD_BYTES:
+            if len(held) > 1 and (len(held) + 1) * 3 * math.prod(frame.size) > HELD_BYTES:
                 break
     if not held:
         raise ShmStreamError(f"no frame of {options.input} could be read a second time")

@@ -7,9 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from .cover_fit import cover_fit
 from .errors import InputError, ShmStreamError
 from .frame import Frame
 from .sink import open_sink
@@ -35,15 +33,6 @@ def open_video(path: Path):
     if source.kind != "video":
         raise InputError(f"{path} is no video; bench measures videos")
     return source
-
-
-def fit(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The middle of a picture [H, W, 3] uint8 in the proportions of `height` x `width`, scaled to that."""
-    scale = max(height / pixels.shape[0], width / pixels.shape[1])
-    rows, columns = round(height / scale), round(width / scale)
-    top, left = (pixels.shape[0] - rows) // 2, (pixels.shape[1] - columns) // 2
-    part = pixels[top : top + rows, left : left + columns]
-    return cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
 
 
 class FittedSource:
@@ -77,7 +66,8 @@ class FittedSource:
                 pts = begin + frame.pts
                 if pts * frame.time_base >= self._seconds:
                     return
-                yield Frame(fit(frame.pixels, self.height, self.width), index, pts, frame.time_base, frame.duration)
+                picture = cover_fit(frame.pixels, self.width, self.height)
+                yield Frame(picture, index, pts, frame.time_base, frame.duration)
                 index, end = index + 1, pts + frame.duration
             if end == begin:
                 return

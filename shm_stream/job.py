@@ -45,7 +45,7 @@ class JobOptions:
     runner: object = None
     """`onnxruntime`, `torch`, a loaded runner, or None for the usual one of the device."""
     tnet_size: int | None = None
-    """Short side of T-Net's input in pixels."""
+    """T-Net's input has about tnet_size squared pixels; None for the preset's own."""
     dense: bool = False
     """Run M-Net on whole frames instead of the tiles where it can matter."""
     start: float = 0.0

@@ -42,8 +42,9 @@ def planes_of(frame: av.VideoFrame, tags: ColourTags) -> YuvPlanes | None:
 
 
 def new_planes(height: int, width: int, tags: ColourTags) -> YuvPlanes:
-    """Planes to write to, of a new yuv420p frame that an encoder takes without copying. Their content is undefined."""
-    return planes_of(set_tags(av.VideoFrame(width, height, "yuv420p"), tags), tags)
+    """Planes to write to, of a new yuv420p frame that an encoder takes without copying. Their content is undefined,
+    and the frame itself is not tagged yet."""
+    return planes_of(av.VideoFrame(width, height, "yuv420p"), tags)
 
 
 def rgb_from_planes(planes: YuvPlanes) -> np.ndarray:

@@ -6,14 +6,13 @@ import contextlib
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import cv2
-from stand_ins import StandInRunner, numbered_clip, numbered_frame
+from stand_ins import StandInRunner, default_signals, numbered_clip, numbered_frame
 
 from shm_stream import InputError, batch_worker
 from shm_stream import job as job_module
@@ -113,14 +112,10 @@ def start(*arguments, seconds_per_frame: float = 0.0, **options) -> subprocess.P
     code = COMMAND.format(tests=os.path.dirname(__file__))
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=_default_signals,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=default_signals,
         env={**os.environ, SLOW_VARIABLE: str(seconds_per_frame)}, **options,
     )  # fmt: skip
 
-
-def _default_signals() -> None:
-    """Also where the tests were started with SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def read_until(process: subprocess.Popen, wanted) -> list[dict]:

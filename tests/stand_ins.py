@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +12,18 @@ import numpy as np
 
 BLOCK = 16
 BITS = 8
+SLOW_COMMAND = """
+import sys, time
+sys.path.insert(0, {tests!r})
+from stand_ins import StandInRunner
+from shm_stream import cli, job
+class Slow(StandInRunner):
+    def mnet(self, x):
+        time.sleep({seconds})
+        return super().mnet(x)
+job.load_runner = lambda *arguments: Slow()
+sys.exit(cli.main(sys.argv[1:]))
+"""
 
 
 class StandInRunner:
@@ -36,6 +50,16 @@ class StandInRunner:
         self.mnet_shapes.append(x.shape)
         _, height, width = x.shape
         return np.full((height - 2 * self.halo, width - 2 * self.halo), self.alpha_raw, np.float32)
+
+
+def slow_command(seconds: float) -> list[str]:
+    """The words that start `shm-stream` with a StandInRunner whose M-Net takes that long; arguments follow."""
+    return [sys.executable, "-c", SLOW_COMMAND.format(tests=str(Path(__file__).parent), seconds=seconds)]
+
+
+def default_signals() -> None:
+    """For a process to be interrupted, also where the tests were started with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def numbered_frame(number: int, height: int = 48, width: int = BITS * BLOCK) -> np.ndarray:

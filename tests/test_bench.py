@@ -6,39 +6,27 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from media import audio_packets, palette_picture, video_facts, video_times, write_video
-from stand_ins import StandInRunner, numbered_clip, read_numbers, write_clip
+from stand_ins import StandInRunner, default_signals, numbered_clip, read_numbers, slow_command, write_clip
 
 from shm_stream import bench, bench_clip, cli
 from shm_stream import job as job_module
-from shm_stream.engine import Work
+from shm_stream.cover_fit import cover_fit
 from shm_stream.job import JobOptions, choose_runner, make_engine
 from shm_stream.preset import get_preset
 from shm_stream.source import open_source
 from shm_stream.tiles import TILE, active_tiles
+from shm_stream.work import Work
 
 pytestmark = pytest.mark.timeout(90)
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "webcam.mkv"
 STAGES = ["source", "tnet", "mnet", "fuse", "sink"]
-SLOW_BENCH = """
-import sys, time
-sys.path.insert(0, {tests!r})
-from stand_ins import StandInRunner
-from shm_stream import cli, job
-class Slow(StandInRunner):
-    def mnet(self, x):
-        time.sleep(0.05)
-        return super().mnet(x)
-job.load_runner = lambda *arguments: Slow()
-sys.exit(cli.main(sys.argv[1:]))
-"""
 
 
 @pytest.fixture
@@ -146,11 +134,11 @@ def test_a_clip_is_repeated_without_gaps(tmp_path):
 
 def test_pictures_fit_from_the_middle():
     picture = palette_picture(160, 60)
-    assert np.array_equal(bench_clip.fit(picture, 60, 80), picture[:, 40:120])
-    assert bench_clip.fit(picture, 120, 320).shape == (120, 320, 3)
+    assert np.array_equal(cover_fit(picture, 80, 60), picture[:, 40:120])
+    assert cover_fit(picture, 320, 120).shape == (120, 320, 3)
     tall = np.ascontiguousarray(picture.transpose(1, 0, 2))
-    assert np.array_equal(bench_clip.fit(tall, 60, 60), tall[50:110])
-    assert np.abs(bench_clip.fit(picture, 20, 40).astype(int) - picture[30, 20:140:3][None]).mean() < 12
+    assert np.array_equal(cover_fit(tall, 60, 60), tall[50:110])
+    assert np.abs(cover_fit(picture, 40, 20).astype(int) - picture[30, 20:140:3][None]).mean() < 12
 
 
 def test_an_upright_clip_stays_upright(tmp_path):
@@ -229,7 +217,7 @@ def test_a_damaged_clip_is_measured_and_exit_1(run, tmp_path):
 def test_ctrl_c_leaves_nothing(clip, tmp_path):
     rooms = tmp_path / "temporary"
     rooms.mkdir()
-    words = [sys.executable, "-c", SLOW_BENCH.format(tests=os.path.dirname(__file__)), "bench", str(clip)]
+    words = [*slow_command(0.05), "bench", str(clip)]
     options = {"stderr": subprocess.PIPE, "text": True, "env": os.environ | {"TMPDIR": str(rooms)}}
     with subprocess.Popen(words, **options, preexec_fn=default_signals) as process:
         assert process.stderr.readline() == "measuring ...\n"
@@ -237,8 +225,3 @@ def test_ctrl_c_leaves_nothing(clip, tmp_path):
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130 and err.count("\n") == 1 and "interrupted" in err
     assert not list(rooms.iterdir())
-
-
-def default_signals():
-    """Also where the tests were started with SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)

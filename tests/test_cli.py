@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import signal
 import subprocess
@@ -11,7 +10,7 @@ import sys
 import time
 
 import pytest
-from stand_ins import StandInRunner, numbered_clip, read_numbers
+from stand_ins import StandInRunner, default_signals, numbered_clip, read_numbers, slow_command
 
 from shm_stream import cli, progress
 from shm_stream import job as job_module
@@ -19,18 +18,6 @@ from shm_stream.cli_options import job_options, make_parser, parse_time
 
 pytestmark = pytest.mark.timeout(60)
 
-WITH_STAND_IN = """
-import sys, time
-sys.path.insert(0, {tests!r})
-from stand_ins import StandInRunner
-from shm_stream import cli, job
-class Slow(StandInRunner):
-    def mnet(self, x):
-        time.sleep({seconds})
-        return super().mnet(x)
-job.load_runner = lambda *arguments: Slow()
-sys.exit(cli.main(sys.argv[1:]))
-"""
 
 
 @pytest.fixture
@@ -211,8 +198,7 @@ def test_live_progress_draws_and_ends(monkeypatch, capsys):
 
 
 def start_slow_job(clip, out):
-    code = WITH_STAND_IN.format(tests=os.path.dirname(__file__), seconds=0.02)
-    arguments = [sys.executable, "-c", code, str(clip), "--bg", "red", "-o", str(out)]
+    arguments = [*slow_command(0.02), str(clip), "--bg", "red", "-o", str(out)]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, preexec_fn=default_signals)
     deadline = time.monotonic() + 30
     while not list(out.parent.glob(".o.*")):
@@ -220,11 +206,6 @@ def start_slow_job(clip, out):
         time.sleep(0.02)
     time.sleep(0.3)
     return process
-
-
-def default_signals():
-    """Also where the tests were started with SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -16,11 +16,12 @@ from stand_ins import StandInRunner
 from shm_stream import engine as engine_module
 from shm_stream.background import open_background
 from shm_stream.buffers import BufferPool
-from shm_stream.engine import Engine, Work
+from shm_stream.engine import Engine
 from shm_stream.errors import InputError
 from shm_stream.frame import Frame
 from shm_stream.prior import CUT_THRESHOLD, Prior, is_cut, softmax, tnet_shape
 from shm_stream.reduce import reduce_picture
+from shm_stream.work import Work
 
 pytestmark = pytest.mark.timeout(60)
 

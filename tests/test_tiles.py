@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from stand_ins import StandInRunner
 
 from shm_stream import tiles
-from shm_stream.engine import Engine, Work
+from shm_stream.engine import Engine
 from shm_stream.frame import Frame
 from shm_stream.fuse import gather
 from shm_stream.trimap import Trimap
+from shm_stream.work import Work
 
 
 class Scripted(StandInRunner):

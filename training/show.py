@@ -14,10 +14,11 @@ import cv2
 import numpy as np
 
 from shm_stream.background import open_background
-from shm_stream.engine import Engine, Work
+from shm_stream.engine import Engine
 from shm_stream.frame import Frame
 from shm_stream.preset import get_preset
 from shm_stream.runners import load_runner
+from shm_stream.work import Work
 
 from .layout import limit_side, read_rgb
 from .without_mnet import WithoutMNet
