@@ -140,7 +140,7 @@ def rvm_words(checkout: Path, clip: Path, target: Path, more: str) -> list[str]:
         options = [*shlex.split(RVM_OPTIONS), "--checkpoint", RVM_CHECKPOINT, *shlex.split(more)]  # the last one counts
     except ValueError as error:
         raise InputError(f"--rvm-args {more!r} cannot be split into options: {error}") from error
-    parser = Parser(prog="bench_peers.py", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="bench_peers.py", add_help=False)
     parser.add_argument("--checkpoint")
     weights = checkout / parser.parse_known_args(options)[0].checkpoint
     if not weights.is_file():

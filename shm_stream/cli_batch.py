@@ -40,13 +40,7 @@ examples:
 
 def make_parser() -> Parser:
     """The parser of `shm-stream batch`."""
-    parser = Parser(
-        prog="shm-stream batch",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog="shm-stream batch", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("folder", metavar="IN", help="the folder with videos and photos, also in folders below it")
     parser.add_argument("out", metavar="OUT", help="the folder for the results; made if it does not exist")
     _add_outputs(parser)

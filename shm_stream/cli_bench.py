@@ -50,13 +50,7 @@ examples:
 
 def make_parser() -> Parser:
     """The parser of `shm-stream bench`."""
-    parser = Parser(
-        prog="shm-stream bench",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog="shm-stream bench", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("clip", metavar="CLIP", nargs="?", type=Path, help="a video (default: the example clip)")
     parser.add_argument("--size", choices=[*SIZES], help="crop and scale the clip to this size")
     parser.add_argument(

@@ -43,13 +43,7 @@ examples:
 
 def make_parser() -> Parser:
     """The parser of `shm-stream eval`."""
-    parser = Parser(
-        prog="shm-stream eval",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog="shm-stream eval", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("folder", metavar="FOLDER", nargs="?", help="a folder of labelled photos")
     parser.add_argument("--split", choices=SPLITS, help="which of the photos (default: all)")
     group = parser.add_argument_group("instead of photos")

@@ -32,7 +32,10 @@ To make whole folders, and go on after an interruption: shm-stream batch (see sh
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line instead of printing the whole usage."""
+    """Keeps the lines of its texts, and says what is wrong in one line instead of printing the whole usage."""
+
+    def __init__(self, **options):
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
 
     def error(self, message: str):
         raise InputError(f"{message} (see {self.prog} --help)")
@@ -40,13 +43,7 @@ class Parser(argparse.ArgumentParser):
 
 def make_parser() -> Parser:
     """The parser of `shm-stream`."""
-    parser = Parser(
-        prog="shm-stream",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog="shm-stream", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("input", metavar="INPUT", help="a video, an image, or a folder of images")
     _add_outputs(parser)
     networks = add_networks(parser)
