@@ -9,22 +9,16 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
-import numpy as np
-from av.video.reformatter import VideoReformatter
 
-from .colour import resolve_tags
 from .errors import InputError
 from .frame import Frame
-from .planes import SITED, frame_to_rgb, planes_of
-from .yuv_planes import YuvPlanes
+from .upright import Upright
 
 THREADS = 2  # of the decoder; slice threads add no delay and end cleanly when a run stops early
 LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Titles that are not UTF-8 must not stop a video; PyAV from 19 on always takes them."""
 INDEXED_FORMATS = ("mov", "matroska", "avi")
 """Containers whose header states the true duration, so that a missing end can be noticed."""
-ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 class VideoSource:
@@ -45,32 +39,25 @@ class VideoSource:
         self.origin_seconds: Fraction | None = None
         self.warning: str | None = None
         self.exhausted = False
-        self._reformatter = VideoReformatter()
         with open_container(path) as container:
             self._read_header(container, video_stream(container, path))
 
     def _read_header(self, container, stream) -> None:
-        """Facts from the header and the first frame, which alone knows rotation and colours for sure."""
+        """Facts from the header and the first frame."""
         first = next(_decode(container, stream, _Progress()), None)
         if first is None:
             raise InputError(f"no frame of {self.path} can be decoded; the file is damaged or incomplete")
         self._time_base = stream.time_base
-        self._rotation = first.rotation % 360
-        turned = self._rotation in (90, 270)
-        self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
-        aspect = stream.sample_aspect_ratio or Fraction(1)
-        self.sample_aspect_ratio = 1 / aspect if turned else aspect
+        self._upright = Upright(first, stream.sample_aspect_ratio)
+        self.width, self.height = self._upright.width, self._upright.height
+        self.planar, self.colour = self._upright.planar, self._upright.colour
+        self.sample_aspect_ratio = self._upright.sample_aspect_ratio
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-        self.planar = first.format.name in SITED and self._rotation not in ROTATIONS
         self._step = max(1, round(1 / (self.rate * self._time_base)))  # one frame in units of the time base
         self._first_pts = first.pts  # None: the file has no timestamps
         self._file_seconds = container.duration / 1e6 if container.duration else None
         self._file_frames = stream.frames or (round(self._file_seconds * self.rate) if self._file_seconds else None)
         self.frame_count = self._expected_frames()
-        self.colour = resolve_tags(
-            first.colorspace, first.color_range, first.color_primaries, first.color_trc,
-            height=first.height, pix_fmt=first.format.name,
-        )  # fmt: skip
 
     def _expected_frames(self) -> int | None:
         count = self._file_frames
@@ -130,22 +117,6 @@ class VideoSource:
 
     def _units(self, seconds: float) -> int:
         return round(Fraction(seconds) / self._time_base)
-
-    def _upright(self, picture: av.VideoFrame) -> np.ndarray | YuvPlanes:
-        """The decoder's own planes where they can be used as they are, else [height, width, 3] uint8 RGB.
-
-        A change of size in mid-stream is scaled to the first size.
-        """
-        if self._rotation not in ROTATIONS and (picture.height, picture.width) == (self.height, self.width):
-            planes = planes_of(picture, self.colour)
-            if planes is not None:
-                return planes
-        pixels = frame_to_rgb(picture, self.colour, self._reformatter)
-        if self._rotation in ROTATIONS:
-            pixels = cv2.rotate(pixels, ROTATIONS[self._rotation])
-        if pixels.shape[:2] != (self.height, self.width):
-            pixels = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_AREA)
-        return pixels
 
     def _warning(self, progress: _Progress, count: int) -> str | None:
         about = f"{count} of about {max(self.frame_count or 0, count)} frames could be decoded"
