@@ -52,7 +52,7 @@ def _run(argv: list[str]) -> int:
     from .job import Job  # after the options: --help and a misspelt option need no media library
     from .progress import open_progress
 
-    with Job(job_options(arguments)) as job:
+    with Job(job_options(arguments, _unheard if arguments.quiet else _say)) as job:
         if not arguments.quiet:
             _announce(job, arguments.verbose)
         with open_progress(job.source.frame_count, quiet=arguments.quiet) as progress:
@@ -95,11 +95,23 @@ def summary(report) -> str:
     frames = f"{report.frames} frame{'s' if report.frames != 1 else ''}"
     speed = f"{frames} in {report.seconds:.1f} s ({report.fps:.1f} fps)"
     paths = ", ".join(str(path) for path in report.outputs.values())
-    return f"{speed} · device {report.device} · runner {report.runner} · kernel {report.kernel} → {paths}"
+    facts = f"device {report.device} · runner {report.runner} · kernel {report.kernel}"
+    return f"{speed}{_live(report)} · {facts} → {paths}"
+
+
+def _live(report) -> str:
+    """What became of a live input's other frames; nothing for files."""
+    dropped = f" · {report.dropped} older frames dropped to keep up" if report.dropped else ""
+    again = f" · connected again {report.reconnects} time{'s' if report.reconnects != 1 else ''}"
+    return dropped + (again if report.reconnects else "")
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _unheard(line: str) -> None:
+    """For --quiet."""
 
 
 def _error(message: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .cli_live import add_live, live_options
 from .errors import InputError
 from .preset import PRESETS
 from .runners import RUNNERS
@@ -14,6 +16,7 @@ from .runners import RUNNERS
 if TYPE_CHECKING:
     from .job import JobOptions
 
+INPUT = "a video, an image, a folder of images, a camera (0), screen, a stream (rtsp://...), or - for stdin"
 DESCRIPTION = "Cut people out of videos, images and folders of images, and put them before another background."
 EPILOG = """\
 BACKGROUND is an image, a video, a colour (#00b140 or a CSS name), blur, blur:1 to blur:100, or transparent.
@@ -24,6 +27,8 @@ examples:
   shm-stream talk.mp4 --bg transparent -o talk.mov   ProRes 4444 with alpha
   shm-stream talk.mp4 --alpha talk_alpha.mp4 -ss 1:30 -t 10
   shm-stream photos/ --bg "#00b140" -o green/
+  shm-stream 0 --bg beach.jpg --vcam                 a webcam as another webcam
+  shm-stream rtsp://camera/stream --bg blur -o talk.mp4
 
 To measure mattes against labels, or how steady they are: shm-stream eval (see shm-stream eval --help).
 To measure how fast this machine is: shm-stream bench (see shm-stream bench --help).
@@ -44,11 +49,12 @@ class Parser(argparse.ArgumentParser):
 def make_parser() -> Parser:
     """The parser of `shm-stream`."""
     parser = Parser(prog="shm-stream", description=DESCRIPTION, epilog=EPILOG)
-    parser.add_argument("input", metavar="INPUT", help="a video, an image, or a folder of images")
+    parser.add_argument("input", metavar="INPUT", help=INPUT)
     _add_outputs(parser)
     networks = add_networks(parser)
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
     _add_range(parser)
+    add_live(parser)
     group = parser.add_argument_group("messages")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="count", default=0, help="more facts; -vv: tracebacks of errors")
@@ -87,14 +93,15 @@ def _add_range(parser: Parser) -> None:
     group.add_argument("--frames", metavar="N", type=_whole, help="take at most N frames")
 
 
-def job_options(arguments: argparse.Namespace) -> JobOptions:
-    """The parsed command line as options of a job."""
+def job_options(arguments: argparse.Namespace, tell: Callable[[str], None]) -> JobOptions:
+    """The parsed command line as options of a job; `tell` is given a line when a live input stalls or is lost."""
     from .job import JobOptions
 
     facts = {**vars(arguments)}
     for name in ("quiet", "verbose"):
         del facts[name]
-    return JobOptions(**facts)
+    live = live_options(facts, tell)
+    return JobOptions(**facts, live=live)
 
 
 def parse_time(text: str) -> float:

@@ -14,12 +14,14 @@ from .background import open_background
 from .device import choose_device
 from .engine import Engine, check_tnet_size
 from .errors import ShmStreamError
+from .live_options import LiveOptions
 from .outputs import CAMERA, TRANSPARENT, plan_outputs
 from .preset import get_preset
 from .runners import load_runner
 from .sink import open_sink
 from .sink_camera import CameraSink
 from .source import open_source
+from .source_video import VideoSource
 from .work import Work
 
 
@@ -28,7 +30,7 @@ class JobOptions:
     """What to do. None means "not asked for" or "choose the usual"."""
 
     input: str | os.PathLike
-    """A video, an image or a folder of images."""
+    """A video, an image, a folder of images, a camera, a screen, a stream, or `-` for stdin."""
     output: str | os.PathLike | None = None
     """Where the composite goes; None: beside the input, with `_composite` in its name."""
     bg: str | os.PathLike | None = None
@@ -59,6 +61,8 @@ class JobOptions:
     crf: int | None = None
     """Quality for that encoder, lower is better."""
     overwrite: bool = False
+    live: LiveOptions = LiveOptions()
+    """How to open and follow an input that is no file."""
 
 
 @dataclass
@@ -81,6 +85,10 @@ class Report:
     """What part of the input could not be read (it is missing in the outputs), or None."""
     warnings: list[str] = field(default_factory=list)
     """Anything else that was left out, such as audio that does not fit into the container."""
+    dropped: int = 0
+    """Frames of a live input that came while the engine was busy."""
+    reconnects: int = 0
+    """How often a lost live input came back."""
     stages: list[pipeline.StageTimes] = field(default_factory=list)
 
     @property
@@ -134,6 +142,8 @@ class Job:
                 self.engine.stages,
                 lambda work: self._write(work, on_frame),
                 finish=self._finish,
+                stop=getattr(self.source, "stop", None),
+                newest=self.source.live,
             )
             if result.items == 0:
                 if result.interrupted:
@@ -170,6 +180,8 @@ class Job:
             interrupted=result.interrupted,
             input_warning=self.source.warning,
             warnings=[sink.warning for sink in self.sinks.values() if sink.warning],
+            dropped=getattr(self.source, "dropped", 0),
+            reconnects=getattr(self.source, "reconnects", 0),
             stages=result.stages,
         )
 
@@ -213,6 +225,7 @@ def _open_source(options: JobOptions):
         start_seconds=options.start,
         duration_seconds=options.duration,
         max_frames=options.frames,
+        live=options.live,
     )
 
 
@@ -225,7 +238,7 @@ def _open_sink(path: str, kind: str, options: JobOptions, source):
         codec=options.codec if main else None,
         crf=options.crf if main else None,
         overwrite=options.overwrite,
-        audio_from=source.path if source.kind == "video" else None,
+        audio_from=source.path if isinstance(source, VideoSource) else None,
         start_seconds=options.start,
         duration_seconds=options.duration,
     )

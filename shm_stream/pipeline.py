@@ -47,19 +47,23 @@ def run(
     *,
     finish: Callable | None = None,
     depth: int = 2,
+    newest: bool = False,
+    stop: Callable | None = None,
 ) -> PipelineReport:
     """Move every item of `source` through `stages` (name, item → item) into `sink` (item → None).
 
     At most `depth` items wait between two threads. `source` is iterated and closed in its own thread. `finish` (no
-    arguments) is called in the sink's thread after the last item, also after Ctrl-C, but not after a failure. Raises
-    the first exception of any thread; KeyboardInterrupt only at the second Ctrl-C.
+    arguments) is called in the sink's thread after the last item, also after Ctrl-C, but not after a failure. `newest`:
+    one item waits between two threads, and the source is only asked for the next when there is room for it, so that
+    what it gives is not old. `stop` (no arguments) is called at Ctrl-C to end a source that waits. Raises the first
+    exception of any thread; KeyboardInterrupt only at the second Ctrl-C.
     """
-    return _Pipeline(source, stages, sink, finish, depth).run()
+    return _Pipeline(source, stages, sink, finish, 1 if newest else depth, newest, stop).run()
 
 
 class _Pipeline:
-    def __init__(self, source: Iterable, stages: list, sink: Callable, finish: Callable | None, depth: int):
-        self._finish = finish
+    def __init__(self, source: Iterable, stages: list, sink, finish, depth: int, newest: bool, stop):
+        self._finish, self._newest, self._stop = finish, newest, stop
         self._channels = [Channel(depth) for _ in range(len(stages) + 1)]
         self._times = [StageTimes(name) for name in ("source", *(name for name, _ in stages), "sink")]
         self._error: BaseException | None = None
@@ -82,6 +86,8 @@ class _Pipeline:
             except KeyboardInterrupt:
                 interrupted = True
                 self._channels[0].close()  # the source cannot put any more; what is in flight drains
+                if self._stop is not None:
+                    self._stop()
                 self._join()
         except BaseException:
             self._kill()
@@ -123,6 +129,8 @@ class _Pipeline:
         times, channel = self._times[index], self._channels[index]
         try:
             while True:
+                if self._newest:
+                    self._wait_for_room(channel, times)
                 started = time.perf_counter()
                 try:
                     item = next(items)
@@ -155,6 +163,12 @@ class _Pipeline:
             times.items += 1
         if self._finish is not None:
             self._finish()
+
+    @staticmethod
+    def _wait_for_room(channel: Channel, times: StageTimes) -> None:
+        started = time.perf_counter()
+        channel.wait_for_room()
+        times.wait_out_seconds += time.perf_counter() - started
 
     @staticmethod
     def _put(channel: Channel, item, times: StageTimes) -> None:

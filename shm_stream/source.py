@@ -1,4 +1,4 @@
-"""Where frames come from: a video file, one image, or a folder of images."""
+"""Where frames come from: a video file, one image, a folder of images, a camera, a screen, a stream or stdin."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import os
 from pathlib import Path
 
 from .errors import InputError
+from .live_options import LiveOptions
 from .source_images import IMAGE_SUFFIXES, ImageSource
+from .source_stream import StreamSource
 from .source_video import VideoSource
+from .stream_address import parse_address
 
-Source = VideoSource | ImageSource
+Source = VideoSource | ImageSource | StreamSource
 
 
 def open_source(
@@ -19,19 +22,27 @@ def open_source(
     start_seconds: float = 0.0,
     duration_seconds: float | None = None,
     max_frames: int | None = None,
+    live: LiveOptions | None = None,
 ) -> Source:
     """Read the header of `path` and return an iterable of `Frame`; each iteration starts anew.
 
-    `start_seconds` and `duration_seconds` cut videos to the frame; `max_frames` ends any source. Files are opened
-    and closed in the thread that iterates. A source has: `kind` ("video", "image", "folder"), `path`, `width`,
-    `height` (upright; of the first image in a folder), `planar` (frames come as YuvPlanes, but for those that change
-    size or format in mid-stream), `rate` (Fraction), `frame_count` (estimate or None), `colour` (ColourTags),
-    `sample_aspect_ratio` (Fraction), `files` (the paths it reads), `limited` (an end was asked for), `exhausted` (the
-    last iteration went to its end), `origin_seconds` (where in the file the first frame lay; known once it was
-    delivered) and, after iteration, `warning` (None or one line saying what could not be decoded). Raises InputError.
+    With `live`, `path` may also name a camera, a screen, a stream or stdin (see `stream_address`), which is connected
+    here and iterated once. `start_seconds` and `duration_seconds` cut videos to the frame; `max_frames` ends any
+    source. Files are opened and closed in the thread that iterates. A source has: `kind` ("video", "image", "folder"),
+    `live` (frames that come while nobody asks are dropped), `path`, `width`, `height` (upright; of the first image in a
+    folder), `planar` (frames come as YuvPlanes, but for those that change size or format in mid-stream), `rate`
+    (Fraction), `frame_count` (estimate or None), `colour` (ColourTags), `sample_aspect_ratio` (Fraction), `files` (the
+    paths it reads), `limited` (an end was asked for), `exhausted` (the last iteration went to its end),
+    `origin_seconds` (where in the file the first frame lay; known once it was delivered) and, after iteration,
+    `warning` (None or one line saying what could not be decoded). Raises InputError.
     """
-    path = Path(path)
     _check_limits(start_seconds, duration_seconds, max_frames)
+    address = parse_address(os.fspath(path), live) if live is not None else None
+    if address is not None:
+        if start_seconds:
+            raise InputError(f"{address.name} has no beginning to skip: -ss is for files")
+        return StreamSource(address, live, duration_seconds=duration_seconds, max_frames=max_frames)
+    path = Path(path)
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         if start_seconds or duration_seconds is not None:
             raise InputError(f"{path} has no time line: -ss and -t are for videos; --frames limits a folder")

@@ -29,6 +29,7 @@ class ImageSource:
     """
 
     planar = False
+    live = False
 
     def __init__(self, path: Path, *, max_frames: int | None = None):
         self.path = path

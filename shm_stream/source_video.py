@@ -28,6 +28,7 @@ class VideoSource:
     """
 
     kind = "video"
+    live = False
 
     def __init__(self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None):
         self.path = path
@@ -173,7 +174,7 @@ def open_container(path: Path):
         raise InputError(f"cannot read {path}: {reason}") from error
 
 
-def video_stream(container, path: Path):
+def video_stream(container, path: Path | str):
     """The first video stream that is not a cover picture, set up for decoding. Raises InputError if none."""
     attached = av.stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & attached]

@@ -1,0 +1,92 @@
+"""The sound of a stream: packets on their way from the thread that reads to the outputs that keep them."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+
+from .stream_clock import StreamClock
+
+KEPT_SECONDS = 20
+"""How far back an output may begin: longer than a frame is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One packet, independent of the connection it came from."""
+
+    stream: int
+    """Which of the stream's sounds, from 0."""
+    data: bytes
+    seconds: Fraction
+    """On the line of time of the frames."""
+    duration: int
+    """In units of `time_base`."""
+    time_base: Fraction
+
+
+class StreamAudio:
+    """Takes the packets of all connections. Outputs copy them with `SoundCopy`; without one they fade away."""
+
+    def __init__(self):
+        self.templates: list = []
+        """Streams to copy from, of the first connection's sounds; they outlive it."""
+        self._holder = None
+        self._indices: dict[int, int] = {}
+        self._early: list = []
+        self._recent: deque[Sound] = deque()
+        self._readers: list[deque[Sound]] = []
+        self._lock = threading.Lock()
+
+    def connect(self, streams: list) -> None:
+        """A connection with these audio streams begins. Sounds that the first one did not have are left out."""
+        known = [stream for stream in streams if stream.codec_context is not None]
+        if self._holder is None:  # an output nobody reads: it keeps the parameters when the connection is gone
+            self._holder = av.open(io.BytesIO(), "w", format="matroska")
+            self.templates = [self._holder.add_stream_from_template(stream) for stream in known]
+        same = zip(known, self.templates, strict=False)
+        self._indices = {
+            stream.index: position
+            for position, (stream, template) in enumerate(same)
+            if stream.codec_context.name == template.codec_context.name
+        }
+        self._early = []
+
+    def put(self, packet, clock: StreamClock | None) -> None:
+        """Take a packet of one of the streams of `connect`. Those before the first frame wait for its time."""
+        if packet.stream_index not in self._indices or packet.pts is None or packet.size == 0:
+            return
+        self._early.append(packet)
+        own = packet.pts * packet.time_base
+        if clock is None or clock.other_seconds(own) is None:
+            return
+        early, self._early = self._early, []
+        for waiting in early:
+            self._keep(waiting, clock.other_seconds(waiting.pts * waiting.time_base))
+
+    def _keep(self, packet, seconds: Fraction) -> None:
+        position = self._indices[packet.stream_index]
+        sound = Sound(position, bytes(packet), seconds, packet.duration or 0, packet.time_base)
+        with self._lock:
+            self._recent.append(sound)
+            while self._recent[0].seconds < seconds - KEPT_SECONDS:
+                self._recent.popleft()
+            for reader in self._readers:
+                reader.append(sound)
+
+    def subscribe(self) -> deque[Sound]:
+        """A queue with the recent packets, which all later ones are appended to."""
+        with self._lock:
+            reader = deque(self._recent)
+            self._readers.append(reader)
+        return reader
+
+    def unsubscribe(self, reader: deque[Sound]) -> None:
+        """Nothing more is appended to `reader`."""
+        with self._lock:
+            self._readers = [other for other in self._readers if other is not reader]

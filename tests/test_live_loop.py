@@ -1,0 +1,123 @@
+"""A clip that plays the camera: its own rate, no end, and frames dropped rather than queued."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import cv2
+import pytest
+from stand_ins import StandInRunner, frame_number, numbered_clip, read_numbers
+
+from shm_stream import InputError, cli
+from shm_stream import job as job_module
+from shm_stream.job import Job, JobOptions
+from shm_stream.live_options import LiveOptions
+from shm_stream.source import open_source
+
+pytestmark = pytest.mark.timeout(60)
+LOOP = LiveOptions(loop=True)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left():
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) - before == set()
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return numbered_clip(tmp_path / "clip.mp4", 10)
+
+
+def test_it_begins_again_without_a_seam(clip):
+    with open_source(clip, live=LOOP, max_frames=25) as source:
+        assert (source.width, source.height, source.rate, source.planar, source.live) == (128, 48, 25, True, True)
+        frames = list(source)
+    numbers = [frame_number(frame.pixels) for frame in frames]
+    assert [b - a for a, b in zip(numbers, numbers[1:]) if (a, b) != (9, 0)] == [1] * (len(numbers) - 3)
+    assert frames[0].pts == 0 and [frame.index for frame in frames] == list(range(25))
+    steps = {after.pts - before.pts for before, after in zip(frames, frames[1:])}
+    assert steps == {3600}, source.dropped  # 1/25 s of 90 kHz
+
+
+def test_it_takes_the_time_a_camera_takes(clip):
+    with open_source(clip, live=LOOP, duration_seconds=1.2) as source:
+        started = time.monotonic()
+        last = list(source)[-1]
+    assert time.monotonic() - started > 0.9
+    assert 1.1 < last.pts_seconds < 1.2
+
+
+def test_a_slow_engine_gets_the_newest_frame(clip):
+    """Each frame taken is the one that is due then: the delay does not grow with what was dropped."""
+    with open_source(clip, live=LOOP, max_frames=8) as source:
+        due, began = [], None
+        for frame in source:
+            began = began or time.monotonic() - frame.pts_seconds
+            due.append(time.monotonic() - began - frame.pts_seconds)
+            time.sleep(0.15)
+        assert source.dropped >= 7 * 2
+    assert sorted(due)[len(due) // 2] < 0.15, due
+
+
+def test_a_slow_job_drops_and_says_so(clip, tmp_path, monkeypatch, capsys):
+    class Slow(StandInRunner):
+        def mnet(self, x):
+            time.sleep(0.1)
+            return super().mnet(x)
+
+    monkeypatch.setattr(job_module, "load_runner", lambda *_: Slow())
+    out = tmp_path / "o.mp4"
+    assert cli.main([str(clip), "--loop", "--bg", "red", "-o", str(out), "-t", "2"]) == 0
+    line = capsys.readouterr().err
+    numbers = read_numbers(out)
+    assert f"{len(numbers)} frames in" in line and " older frames dropped to keep up" in line
+    dropped = int(line.split(" older frames")[0].rsplit(" ", 1)[1])
+    assert dropped > len(numbers) and 5 < len(numbers) < 25
+
+
+def test_mask_and_picture_are_of_one_frame(clip, tmp_path):
+    """The alpha says which frame the network saw; it has to be the number in the composite."""
+
+    class Labelled(StandInRunner):
+        def mnet(self, x):
+            time.sleep(0.05)
+            level = frame_number(x[:3].transpose(1, 2, 0)[self.halo : -self.halo, self.halo : -self.halo] * 255)
+            alpha = super().mnet(x)
+            alpha[:] = 0.5 + level / 20
+            return alpha
+
+    options = JobOptions(
+        clip, tmp_path / "o.mkv", bg="black", alpha=tmp_path / "a", foreground=tmp_path / "f", duration=1.0,
+        runner=Labelled(), dense=True, live=LOOP,
+    )  # fmt: skip
+    with Job(options) as job:
+        report = job.run()
+    pairs = zip(sorted((tmp_path / "a").iterdir()), sorted((tmp_path / "f").iterdir()))
+    for alpha, foreground in pairs:
+        number = frame_number(cv2.imread(str(foreground)))
+        assert round((cv2.imread(str(alpha), 0).mean() / 255 - 0.5) * 20) == number
+    assert report.frames > 5 and report.dropped > 0
+
+
+def test_stop_ends_a_waiting_iteration(clip):
+    with open_source(clip, live=LOOP) as source:
+        frames = iter(source)
+        next(frames)
+        threading.Timer(0.2, source.stop).start()
+        assert len(list(frames)) < 50
+
+
+def test_what_cannot_be_repeated(tmp_path, clip):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video" * 100)
+    for path, message in (
+        (tmp_path / "none.mp4", "does not exist"), (broken, "is not a video or is incomplete"),
+        (tmp_path, "--loop repeats a video file"), ("0", "--loop repeats a video file, but the input is 0"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            open_source(str(path), live=LOOP)
+    with pytest.raises(InputError, match="-ss is for files"):
+        open_source(clip, live=LOOP, start_seconds=1)
