@@ -21,7 +21,6 @@ from .runners import load_runner
 from .sink import open_sink
 from .sink_camera import CameraSink
 from .source import open_source
-from .source_video import VideoSource
 from .work import Work
 
 
@@ -238,7 +237,7 @@ def _open_sink(path: str, kind: str, options: JobOptions, source):
         codec=options.codec if main else None,
         crf=options.crf if main else None,
         overwrite=options.overwrite,
-        audio_from=source.path if isinstance(source, VideoSource) else None,
+        audio_from=source.audio_from,
         start_seconds=options.start,
         duration_seconds=options.duration,
     )

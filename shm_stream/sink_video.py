@@ -11,7 +11,6 @@ import av
 import numpy as np
 
 from . import partial
-from .audio import AudioCopy, refused_codecs
 from .errors import ShmStreamError
 from .frame import Frame
 from .planes import frame_from_grey, frame_from_rgb, set_tags
@@ -25,7 +24,7 @@ class VideoSink:
     Colours are written with the source's matrix and range and tagged so (ProRes and mattes: always limited range).
     """
 
-    def __init__(self, path: Path, source, *, kind: str, codec, crf, audio_from: Path | None, cut_start, cut_end):
+    def __init__(self, path: Path, source, *, kind: str, codec, crf, audio_from, cut_start, cut_end):
         self.path = path
         self.kind = kind
         self.warning: str | None = None
@@ -47,7 +46,7 @@ class VideoSink:
         return self._encoding.pix_fmt == "yuv420p" and same_numbers(self._encoding.tags, self._source.colour)
 
     def _check_audio(self) -> None:
-        refused = refused_codecs(self._audio_from, self._encoding.container)
+        refused = self._audio_from.refused_codecs(self._encoding.container)
         if refused:
             names = ", ".join(dict.fromkeys(refused))
             self.warning = f"{names} audio does not fit into {self.path.suffix} and is left out; .mkv would keep it"
@@ -100,7 +99,7 @@ class VideoSink:
         self._stream.time_base = self._stream.codec_context.time_base = frame.time_base
         self._stream.codec_context.sample_aspect_ratio = self._source.sample_aspect_ratio
         if self._audio_from is not None:
-            self._audio = AudioCopy(self._audio_from, self._container, encoding.container)
+            self._audio = self._audio_from.copy_to(self._container, encoding.container)
             self._audio.start(getattr(self._source, "origin_seconds", None) or Fraction(0), cut=self._cut_start)
 
     def _av_frame(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:

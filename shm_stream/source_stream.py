@@ -55,7 +55,7 @@ class StreamSource:
         upright, self.rate = self._reader.upright, self._reader.rate
         self.width, self.height, self.colour = upright.width, upright.height, upright.colour
         self.sample_aspect_ratio, self.planar = upright.sample_aspect_ratio, upright.planar
-        self.audio = self._reader.audio
+        self.audio_from = self._reader.audio
         limits = [self._max_frames]
         if self._duration_seconds is not None:
             limits.append(max(1, round(self._duration_seconds * self.rate)))
