@@ -68,7 +68,9 @@ class StreamAudio:
             return
         early, self._early = self._early, []
         for waiting in early:
-            self._keep(waiting, clock.other_seconds(waiting.pts * waiting.time_base))
+            seconds = clock.other_seconds(waiting.pts * waiting.time_base)
+            if clock.is_near(seconds):
+                self._keep(waiting, seconds)
 
     def _keep(self, packet, seconds: Fraction) -> None:
         position = self._indices[packet.stream_index]
@@ -109,7 +111,7 @@ class SoundCopy:
         """`output`: an open PyAV output container that has written nothing yet; its streams are added here."""
         self._audio = audio
         self._targets = [_added(output, template) for template in audio.templates]
-        self._last_dts: dict[int, int] = {}
+        self._ends: dict[int, Fraction] = {}  # of what was written, by stream
         self._queue = audio.subscribe()
         self._origin_seconds = Fraction(0)
 
@@ -121,15 +123,15 @@ class SoundCopy:
         """Packets that begin before `end_seconds`, as far as they have come, ready to be muxed."""
         while self._queue and self._queue[0].seconds - self._origin_seconds < end_seconds:
             sound = self._queue.popleft()
-            target = self._targets[sound.stream]
-            if target is not None and sound.seconds >= self._origin_seconds:
+            target, length = self._targets[sound.stream], sound.duration * sound.time_base
+            # half of a packet may overlap, where a clip begins again or a stream comes back
+            if target is not None and sound.seconds >= self._ends.get(sound.stream, self._origin_seconds) - length / 2:
+                self._ends[sound.stream] = sound.seconds + length
                 yield self._packet(sound, target)
 
     def _packet(self, sound: Sound, target) -> av.Packet:
         packet = av.Packet(sound.data)
-        dts = round((sound.seconds - self._origin_seconds) / sound.time_base)
-        dts = max(dts, self._last_dts.get(sound.stream, -1) + 1)
-        packet.pts = packet.dts = self._last_dts[sound.stream] = dts
+        packet.pts = packet.dts = max(0, round((sound.seconds - self._origin_seconds) / sound.time_base))
         packet.time_base, packet.duration, packet.is_keyframe = sound.time_base, sound.duration, True
         packet.stream = target
         return packet

@@ -13,7 +13,7 @@ import av
 from .stream_address import StreamAddress
 
 LIST = "see what there is with  shm-stream --list-cameras"
-NOT_INDEXED = "an mp4 with its index at the end cannot be read from a pipe: pipe mkv, ts or nut, or name the file"
+NOT_INDEXED = "an mp4 with its index at the end cannot be piped (pipe mkv, ts or nut, or name the file)"
 
 
 def describe(error: Exception, address: StreamAddress) -> str:
@@ -67,14 +67,14 @@ def _network(error: Exception, address: StreamAddress) -> str:
         return f"nothing came from {name} in time: is the sender running, and is the stream key right?"
     if not _resolves(parts.hostname):
         return f"the name '{parts.hostname}' is not known; check its spelling and the network"
+    if parts.scheme.startswith("http"):
+        return f"cannot read {name}: {_reason(error)}; an mp4 with its index at the end needs a server that can seek"
     return f"cannot read {name}: {_reason(error)}; check the stream key, and that somebody is streaming to it"
 
 
 def _stdin(error: Exception, address: StreamAddress) -> str:
     if isinstance(error, av.InvalidDataError):
-        return f"what comes from stdin is not a video that can be read there ({NOT_INDEXED}; for bare frames: --raw)"
-    if isinstance(error, (av.EOFError, EOFError)):
-        return "nothing came from stdin: the program before the pipe ended without writing"
+        return f"stdin carries no video that can be read: bare frames need --raw, and {NOT_INDEXED}"
     return f"cannot read stdin: {_reason(error)}"
 
 
