@@ -43,8 +43,9 @@ class _ListCameras(argparse.Action):
 
     def __call__(self, parser, namespace, values, option_string=None):
         from .cameras import describe_cameras
+        from .cli_eval import say
 
-        print(describe_cameras())
+        say(describe_cameras())
         parser.exit()
 
 
