@@ -23,6 +23,9 @@ from .sink_camera import CameraSink
 from .source import open_source
 from .work import Work
 
+LIVE_FRAMES = 3
+"""Of a live input on their way at once: T-Net, M-Net and the outputs work side by side, and no frame waits long."""
+
 
 @dataclass(frozen=True)
 class JobOptions:
@@ -142,7 +145,7 @@ class Job:
                 lambda work: self._write(work, on_frame),
                 finish=self._finish,
                 stop=getattr(self.source, "stop", None),
-                newest=self.source.live,
+                in_flight=LIVE_FRAMES if self.source.live else None,
             )
             if result.items == 0:
                 if result.interrupted:

@@ -50,6 +50,7 @@ class StreamSource:
             self._reader.stop()
             raise
         self._describe()
+        self._tell_of_other_size(options.size)
 
     def _describe(self) -> None:
         upright, self.rate = self._reader.upright, self._reader.rate
@@ -60,6 +61,11 @@ class StreamSource:
         if self._duration_seconds is not None:
             limits.append(max(1, round(self._duration_seconds * self.rate)))
         self.frame_count = min((limit for limit in limits if limit is not None), default=None)
+
+    def _tell_of_other_size(self, asked: tuple[int, int] | None) -> None:
+        """Cameras take the nearest size that they have."""
+        if asked is not None and asked != (self.width, self.height):
+            self._tell(f"{self._name} gives {self.width}x{self.height}, not the {asked[0]}x{asked[1]} asked for")
 
     @property
     def dropped(self) -> int:
@@ -73,15 +79,18 @@ class StreamSource:
         duration = max(1, round(1 / (self.rate * TIME_BASE)))
         if self.live:
             self._handover.count_from_here()
-        for index, (seconds, picture) in enumerate(self._pictures()):
-            if index == 0:
-                self.origin_seconds = seconds
-            pts = round((seconds - self.origin_seconds) / TIME_BASE)
-            if self._duration_seconds is not None and pts * TIME_BASE >= self._duration_seconds:
-                return
-            yield Frame(self._reader.upright(picture), index, pts, TIME_BASE, duration)
-            if index + 1 == self._max_frames:
-                return
+        try:
+            for index, (seconds, picture) in enumerate(self._pictures()):
+                if index == 0:
+                    self.origin_seconds = seconds
+                pts = round((seconds - self.origin_seconds) / TIME_BASE)
+                if self._duration_seconds is not None and pts * TIME_BASE >= self._duration_seconds:
+                    return
+                yield Frame(self._reader.upright(picture), index, pts, TIME_BASE, duration)
+                if index + 1 == self._max_frames:
+                    return
+        finally:
+            self.stop()  # what comes from now on is not dropped, it is not wanted
         self._raise_failure()
         self.exhausted, self.warning = True, self._end_warning()
 

@@ -24,6 +24,8 @@ def describe(error: Exception, address: StreamAddress) -> str:
 
 def _camera(error: Exception, address: StreamAddress) -> str:
     device, code = address.url, _code(error)
+    if code == errno.ENODEV:
+        return f"{device} was unplugged, or its driver is gone; plug it in again"
     if not os.path.exists(device):
         return f"there is no camera {device}; plug it in, or {LIST}"
     if not stat.S_ISCHR(os.stat(device).st_mode):
@@ -32,9 +34,7 @@ def _camera(error: Exception, address: StreamAddress) -> str:
         return f"no permission for {device}; type  sudo usermod -aG video $USER  and log in again"
     if code == errno.EBUSY:
         return f"{device} is in use by another program; close it (to see which:  fuser -v {device} )"
-    if code in (errno.ENODEV, errno.ENXIO):
-        return f"{device} was unplugged or its driver is gone; plug it in again"
-    if code == errno.ENOTTY:
+    if code in (errno.ENOTTY, errno.ENXIO):
         return f"{device} is not a camera; {LIST}"
     if code == errno.EINVAL:
         return f"{device} refuses the size, rate or format that was asked for; {LIST}"
