@@ -13,7 +13,7 @@ from shm_stream.stream_errors import describe
 CAMERA = {
     errno.EBUSY: "/dev/null is in use by another program; close it (to see which:  fuser -v /dev/null )",
     errno.ENODEV: "/dev/null was unplugged, or its driver is gone; plug it in again",
-    errno.EINVAL: "refuses the size, rate or format that was asked for; see what there is with  shm-stream --list-cameras",
+    errno.EINVAL: "refuses the size, rate or format that was asked for; see what there is with  shm-stream",
     errno.ENOTTY: "/dev/null is not a camera",
     errno.EIO: "cannot read /dev/null: Input/output error",
 }

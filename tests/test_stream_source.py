@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from media import audio_packets, video_times
+from rtsp_server import RtspServer
 from stand_ins import StandInRunner, frame_number, numbered_clip, read_numbers
 from stream_senders import Sender, free_port
 
@@ -55,6 +56,15 @@ def test_frames_arrive_in_order_with_their_times(way):
     numbers = [frame_number(frame.pixels) for frame in frames]
     for earlier, later, a, b in zip(frames, frames[1:], numbers, numbers[1:]):
         assert later.pts - earlier.pts == pytest.approx((b - a) % 256 * 3600, abs=90 * 2)  # flv counts milliseconds
+
+
+def test_pull_from_an_rtsp_server():
+    with RtspServer() as server:
+        with open_source(server.url, live=LiveOptions(), max_frames=10) as source:
+            numbers = [frame_number(frame.pixels) for frame in source]
+        assert (source.rate, source.width) == (25, 128) and numbers == sorted(set(numbers)) and len(numbers) == 10
+        with pytest.raises(InputError, match=r"does not exist on the server \(404\); check the path or stream key"):
+            open_source(server.url.replace("camera", "garden"), live=LiveOptions())
 
 
 def open_when_there(address: str, options: LiveOptions, **limits):
