@@ -12,6 +12,7 @@ from .engine import check_tnet_size
 from .errors import InputError
 from .frame import Frame
 from .job import Job, JobOptions, Report, choose_runner, make_engine
+from .live_options import LiveOptions
 from .preset import get_preset
 from .work import Work
 
@@ -94,8 +95,9 @@ def matte_video(
     codec: str | None = None,
     crf: int | None = None,
     overwrite: bool = False,
+    live: LiveOptions | None = None,
 ) -> Report:
-    """Do to a file (video, image or folder of images) what the command `shm-stream` does. See `JobOptions`.
+    """Do to a video, an image, a folder, a camera or a stream what the command `shm-stream` does. See `JobOptions`.
 
     `bg` is an image, a video, a colour ("#00b140", "teal"), "blur", "blur:N" or "transparent"; the result goes to
     `output`, or beside the input with `_composite` in its name. `alpha` and `foreground` are further outputs.
@@ -120,6 +122,7 @@ def matte_video(
         codec=codec,
         crf=crf,
         overwrite=overwrite,
+        live=live or LiveOptions(),
     )
     with Job(options) as job:
         return job.run()

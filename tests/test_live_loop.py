@@ -9,6 +9,7 @@ import cv2
 import pytest
 from stand_ins import StandInRunner, frame_number, numbered_clip, read_numbers
 
+import shm_stream
 from shm_stream import InputError, cli
 from shm_stream import job as job_module
 from shm_stream.job import Job, JobOptions
@@ -100,6 +101,12 @@ def test_mask_and_picture_are_of_one_frame(clip, tmp_path):
         number = frame_number(cv2.imread(str(foreground)))
         assert round((cv2.imread(str(alpha), 0).mean() / 255 - 0.5) * 20) == number
     assert report.frames > 5 and report.dropped > 0
+
+
+def test_from_python(clip, tmp_path):
+    live = shm_stream.LiveOptions(loop=True)
+    report = shm_stream.matte_video(clip, tmp_path / "o.mp4", bg="red", frames=12, live=live, runner=StandInRunner())
+    assert report.frames == 12 == len(read_numbers(tmp_path / "o.mp4"))
 
 
 def test_stop_ends_a_waiting_iteration(clip):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from media import audio_packets, numbered_picture, picture_number, video_times, write_video
 from stand_ins import StandInRunner, read_pictures
@@ -20,6 +22,7 @@ def clip(tmp_path):
 
 def run(clip, out, **options):
     with Job(JobOptions(clip, out, bg="red", runner=StandInRunner(unknown=False), **options)) as job:
+        time.sleep(0.4)  # as long as networks may take to load: the output begins later than the stream
         return job.run()
 
 
