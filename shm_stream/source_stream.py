@@ -50,7 +50,7 @@ class StreamSource:
             self._reader.stop()
             raise
         self._describe()
-        self._tell_of_other_size(options.size)
+        self._tell_what_was_not_given(options)
 
     def _describe(self) -> None:
         upright, self.rate = self._reader.upright, self._reader.rate
@@ -62,10 +62,14 @@ class StreamSource:
             limits.append(max(1, round(self._duration_seconds * self.rate)))
         self.frame_count = min((limit for limit in limits if limit is not None), default=None)
 
-    def _tell_of_other_size(self, asked: tuple[int, int] | None) -> None:
-        """Cameras take the nearest size that they have."""
-        if asked is not None and asked != (self.width, self.height):
-            self._tell(f"{self._name} gives {self.width}x{self.height}, not the {asked[0]}x{asked[1]} asked for")
+    def _tell_what_was_not_given(self, asked: LiveOptions) -> None:
+        """Cameras take the nearest that they have."""
+        if asked.size is not None and asked.size != (self.width, self.height):
+            width, height = asked.size
+            self._tell(f"{self._name} gives {self.width}x{self.height}, not the {width}x{height} asked for")
+        if asked.rate is not None and self.rate < asked.rate * Fraction(9, 10):
+            hint = "; --input-format mjpeg is often faster" if asked.input_format is None else ""
+            self._tell(f"{self._name} gives {float(self.rate):g} fps, not the {float(asked.rate):g} asked for{hint}")
 
     @property
     def dropped(self) -> int:

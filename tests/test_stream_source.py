@@ -28,9 +28,9 @@ pytestmark = pytest.mark.timeout(60)
 @pytest.fixture
 def impatient(monkeypatch):
     """What takes seconds for people takes a part of them here."""
-    monkeypatch.setattr(stream_connection, "SILENCE_SECONDS", 0.4)
+    monkeypatch.setattr(stream_connection, "SILENCE_SECONDS", 1.0)
     monkeypatch.setattr(stream_connection, "OPEN_SECONDS", 4.0)
-    monkeypatch.setattr(source_stream, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(source_stream, "STALL_SECONDS", 0.5)
     monkeypatch.setattr(stream_reader, "DELAYS_SECONDS", (0.05, 0.1))
 
 
@@ -136,9 +136,9 @@ def test_a_sender_that_is_started_again(tmp_path, impatient, monkeypatch, after_
     numbers, times, cut = run.numbers, run.times, run.cut
     assert run.report.frames == 40 == len(numbers) and run.report.input_warning is None
     assert numbers[:cut] == sorted(numbers[:cut]) and numbers[cut:] == sorted(numbers[cut:]) and 15 <= cut < 40
-    assert times == sorted(set(times)) and times[cut] - times[cut - 1] > 0.2
-    steps = [b - a for a, b in zip(times[cut:], times[cut + 1 :])]
-    assert sorted(steps)[len(steps) // 2] == pytest.approx(1 / 25, abs=0.001)
+    assert times == sorted(set(times)) and times[cut] - times[cut - 1] > 0.05
+    for a, b, begin, end in zip(numbers[cut:], numbers[cut + 1 :], times[cut:], times[cut + 1 :]):
+        assert end - begin == pytest.approx((b - a) / 25, abs=0.001)
     sounds = [seconds for seconds, _ in audio_packets(run.out)]
     assert sounds == sorted(set(sounds)) and sounds[-1] == pytest.approx(float(times[-1]), abs=0.3)
     if after_loss:
@@ -217,7 +217,8 @@ def test_no_frame_of_an_http_file_is_dropped(server, name):
 def test_an_http_file_may_be_taken_live(server):
     with open_source(f"{server}/clip.mkv", live=LiveOptions(live=True, reconnect_seconds=0)) as source:
         time.sleep(0.5)
-        assert [frame_number(frame.pixels) for frame in source] == [49]
+        numbers = [frame_number(frame.pixels) for frame in source]
+    assert numbers[-1] == 49 and len(numbers) < 50
 
 
 def refusals(server):
