@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .delivery import PREMULTIPLIED, STRAIGHT, TARGETS
 from .errors import InputError
 from .preset import PRESETS
 from .runners import RUNNERS
@@ -24,6 +25,7 @@ examples:
   shm-stream talk.mp4 --bg transparent -o talk.mov   ProRes 4444 with alpha
   shm-stream talk.mp4 --alpha talk_alpha.mp4 -ss 1:30 -t 10
   shm-stream photos/ --bg "#00b140" -o green/
+  shm-stream talk.mp4 --bg transparent -o cut/talk.%04d.exr --start-number 1001
 
 To measure mattes against labels, or how steady they are: shm-stream eval (see shm-stream eval --help).
 To measure how fast this machine is: shm-stream bench (see shm-stream bench --help).
@@ -46,6 +48,7 @@ def make_parser() -> Parser:
     parser = Parser(prog="shm-stream", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("input", metavar="INPUT", help="a video, an image, or a folder of images")
     _add_outputs(parser)
+    _add_delivery(parser)
     networks = add_networks(parser)
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
     _add_range(parser)
@@ -68,6 +71,22 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument("--codec", metavar="NAME", help="video encoder of the composite, such as libx265")
     group.add_argument("--crf", metavar="N", type=_whole, help="quality of that encoder; lower is better and larger")
     group.add_argument("-y", "--overwrite", action="store_true", help="overwrite outputs that exist")
+
+
+def _add_delivery(parser: Parser) -> None:
+    group = parser.add_argument_group("how outputs are handed over")
+    group.add_argument("--for", dest="target", choices=TARGETS, help="what that program takes (see docs/media.md)")
+    group.add_argument("--bits", metavar="N", type=_whole, help="8, 10, 12 or 16 a channel (default: as the input)")
+    group.add_argument("--image-format", metavar="NAME", help="of pictures in folders: png (default), tif, exr, ...")
+    group.add_argument("--start-number", metavar="N", type=_whole, help="of a sequence's first picture (default: 0)")
+    group.add_argument(
+        "--alpha-mode", choices=[STRAIGHT, PREMULTIPLIED],
+        help="colours beside alpha (default: premultiplied in EXR, else straight)",
+    )  # fmt: skip
+    curve = group.add_mutually_exclusive_group()
+    curve.add_argument("--linear", action="store_true", default=None, help="linear light (default for EXR)")
+    curve.add_argument("--srgb", dest="linear", action="store_false", help="colours encoded as in the input")
+    group.add_argument("--sidecar", action="store_true", help="say what an output is in OUTPUT.json")
 
 
 def add_networks(parser: Parser):

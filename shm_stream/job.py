@@ -11,13 +11,15 @@ from pathlib import Path
 
 from . import native, pipeline
 from .background import open_background
+from .delivery import Delivery, for_target
 from .device import choose_device
 from .engine import Engine, check_tnet_size
-from .errors import ShmStreamError
+from .errors import InputError, ShmStreamError
 from .outputs import CAMERA, TRANSPARENT, plan_outputs
 from .preset import get_preset
 from .runners import load_runner
-from .sink import open_sink
+from .sidecar import Sidecars
+from .sink import is_folder, is_pattern, open_sink
 from .sink_camera import CameraSink
 from .source import open_source
 from .work import Work
@@ -58,6 +60,20 @@ class JobOptions:
     """Video encoder of the composite; of alpha and foreground when there is no composite."""
     crf: int | None = None
     """Quality for that encoder, lower is better."""
+    bits: int | None = None
+    """At least that many in each channel of the outputs; None: as many as the source has."""
+    image_format: str | None = None
+    """`png`, `tif`, `exr`, ...: of pictures in folders."""
+    start_number: int | None = None
+    """Of the first picture of a numbered sequence."""
+    alpha_mode: str | None = None
+    """`straight` or `premultiplied`; None: premultiplied in EXR, else straight."""
+    linear: bool | None = None
+    """Linear light or the source's encoding; None: linear in EXR."""
+    sidecar: bool = False
+    """Say what each output is in a JSON file beside it."""
+    target: str | None = None
+    """`nuke`, `resolve`, `premiere`, `obs` or `web`: outputs as that program takes them."""
     overwrite: bool = False
 
 
@@ -93,6 +109,8 @@ class Job:
 
     def __init__(self, options: JobOptions):
         """Raises InputError for whatever cannot be used."""
+        if options.target is not None:
+            options = for_target(options, options.target)
         preset = get_preset(options.preset)
         check_tnet_size(options.tnet_size)
         self._closing = contextlib.ExitStack()
@@ -106,6 +124,9 @@ class Job:
                 background = open_background(bg, self.source.width, self.source.height)
                 opened.callback(background.close)
             self.sinks = {kind: _open_sink(path, kind, options, self.source) for kind, path in planned.items()}
+            if options.alpha_mode is not None and TRANSPARENT not in kinds:
+                raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
+            self._sidecars = Sidecars(self.sinks, self.source, overwrite=options.overwrite) if options.sidecar else None
             runner = choose_runner(options.preset, options.runner, options.device)
             self.engine = make_engine(
                 runner,
@@ -115,6 +136,7 @@ class Job:
                 background=background,
                 dense=options.dense,
                 planar=stays_planar(self.source, self.sinks, options.vcam),
+                fine=fine_kinds(self.sinks, options.vcam),
             )
             if options.vcam:  # last: from here on the camera is taken
                 self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
@@ -158,6 +180,8 @@ class Job:
         if self._written:
             for sink in self.sinks.values():
                 sink.finish()
+            if self._sidecars is not None:
+                self._sidecars.write(self._written)
 
     def _report(self, result: pipeline.PipelineReport, seconds: float) -> Report:
         return Report(
@@ -198,6 +222,12 @@ def stays_planar(source, sinks: dict, vcam: str | None) -> bool:
     return source.planar and not vcam and all(sink.takes_planes for sink in takers)
 
 
+def fine_kinds(sinks: dict, vcam: str | None) -> set[str]:
+    """The kinds that are made in float32: whoever takes them keeps more than 8 bits."""
+    kinds = {sink.kind for sink in sinks.values() if getattr(sink, "fine", False)}
+    return kinds - {"composite"} if vcam else kinds
+
+
 def make_engine(runner, preset, tnet_size: int | None, **options):
     """The engine for the runner's device; `options` are those of `Engine`."""
     make = Engine
@@ -228,4 +258,17 @@ def _open_sink(path: str, kind: str, options: JobOptions, source):
         audio_from=source.path if source.kind == "video" else None,
         start_seconds=options.start,
         duration_seconds=options.duration,
+        delivery=_delivery(options, kind, path),
+    )
+
+
+def _delivery(options: JobOptions, kind: str, path: str) -> Delivery:
+    """What was asked for, as far as it can be meant for this output: a sequence number is not for a video file."""
+    numbered = is_pattern(Path(path))
+    return Delivery(
+        bits=options.bits,
+        image_format=options.image_format if not numbered and is_folder(path) else None,
+        start_number=options.start_number if numbered or is_folder(path) else None,
+        alpha_mode=options.alpha_mode if kind == TRANSPARENT else None,
+        linear=options.linear,
     )

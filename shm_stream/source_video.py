@@ -15,8 +15,10 @@ from av.video.reformatter import VideoReformatter
 
 from .colour import resolve_tags
 from .errors import InputError
+from .fine_planes import depth_of, fine_from_frame
 from .frame import Frame
 from .planes import SITED, frame_to_rgb, planes_of
+from .transfer import eight_bits
 from .yuv_planes import YuvPlanes
 
 THREADS = 2  # of the decoder; slice threads add no delay and end cleanly when a run stops early
@@ -62,6 +64,7 @@ class VideoSource:
         self.sample_aspect_ratio = 1 / aspect if turned else aspect
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         self.planar = first.format.name in SITED and self._rotation not in ROTATIONS
+        self.bits = depth_of(first.format.name)
         self._step = max(1, round(1 / (self.rate * self._time_base)))  # one frame in units of the time base
         self._first_pts = first.pts  # None: the file has no timestamps
         self._file_seconds = container.duration / 1e6 if container.duration else None
@@ -88,7 +91,8 @@ class VideoSource:
                 if index == 0:
                     origin, self.origin_seconds = pts, pts * self._time_base
                 count = index + 1
-                yield Frame(self._upright(picture), index, pts - origin, self._time_base, duration)
+                shown, fine = self._upright(picture)
+                yield Frame(shown, index, pts - origin, self._time_base, duration, fine_picture=fine)
         if count == 0 and self.start_seconds:
             raise InputError(f"{self.path} has no frame at or after {self.start_seconds:g} s; use a smaller -ss")
         self.warning, self.exhausted = self._warning(progress, count), True
@@ -131,16 +135,22 @@ class VideoSource:
     def _units(self, seconds: float) -> int:
         return round(Fraction(seconds) / self._time_base)
 
-    def _upright(self, picture: av.VideoFrame) -> np.ndarray | YuvPlanes:
-        """The decoder's own planes where they can be used as they are, else [height, width, 3] uint8 RGB.
+    def _upright(self, picture: av.VideoFrame) -> tuple[np.ndarray | YuvPlanes, np.ndarray | None]:
+        """What a Frame holds: the decoder's own planes where they can be used as they are, else [height, width, 3]
+        uint8 RGB; and beside that float32 RGB of what has more than 8 bits.
 
         A change of size in mid-stream is scaled to the first size.
         """
         if self._rotation not in ROTATIONS and (picture.height, picture.width) == (self.height, self.width):
             planes = planes_of(picture, self.colour)
             if planes is not None:
-                return planes
-        pixels = frame_to_rgb(picture, self.colour, self._reformatter)
+                return planes, None
+        if depth_of(picture.format.name) > 8:
+            fine = self._turned(fine_from_frame(picture, self.colour))
+            return eight_bits(fine), fine
+        return self._turned(frame_to_rgb(picture, self.colour, self._reformatter)), None
+
+    def _turned(self, pixels: np.ndarray) -> np.ndarray:
         if self._rotation in ROTATIONS:
             pixels = cv2.rotate(pixels, ROTATIONS[self._rotation])
         if pixels.shape[:2] != (self.height, self.width):
