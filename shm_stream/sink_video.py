@@ -22,6 +22,9 @@ from .transfer import in_depth
 from .video_codecs import add_video_stream, choose_encoding
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
 
+ASPECT_CONTAINERS, ASPECT_CODECS = ("mp4", "mov"), ("libx264", "libx265")
+"""What carries the shape of pixels."""
+
 
 class VideoSink:
     """See `sink.open_sink`. The file is made at the first `write`, under a temporary name beside the target.
@@ -44,6 +47,7 @@ class VideoSink:
         self._audio_from = audio_from
         if audio_from is not None:
             self._check_audio()
+        self._check_aspect()
         self._partial = partial.partial_path(path)
         self._container = self._stream = self._audio = None
         self._size: tuple[int, int] | None = None
@@ -80,6 +84,14 @@ class VideoSink:
         if refused:
             names = ", ".join(dict.fromkeys(refused))
             self.warning = f"{names} audio does not fit into {self.path.suffix} and is left out; .mkv would keep it"
+
+    def _check_aspect(self) -> None:
+        """PyAV cannot set what the Matroska and AVI muxers read; only some codecs say it themselves."""
+        aspect, encoding = self._source.sample_aspect_ratio, self._encoding
+        if aspect != 1 and encoding.container not in ASPECT_CONTAINERS and encoding.codec not in ASPECT_CODECS:
+            lost = f"the pixel aspect {aspect.numerator}:{aspect.denominator} is not kept by {encoding.codec} in "
+            also = f"{self.warning}; " if self.warning else ""
+            self.warning = f"{also}{lost}{self.path.suffix}; .mov would keep it"
 
     def write(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
         """Append one picture, shown from `frame.pts` for `frame.duration`. Raises ShmStreamError.
