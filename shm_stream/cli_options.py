@@ -104,6 +104,7 @@ def _add_range(parser: Parser) -> None:
     group.add_argument("-ss", "--start", metavar="TIME", type=parse_time, default=0.0, help="begin at TIME")
     group.add_argument("-t", "--duration", metavar="TIME", type=parse_time, help="take that long")
     group.add_argument("--frames", metavar="N", type=_whole, help="take at most N frames")
+    group.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced video")
 
 
 def job_options(arguments: argparse.Namespace) -> JobOptions:

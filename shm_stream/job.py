@@ -56,6 +56,8 @@ class JobOptions:
     """Seconds to take."""
     frames: int | None = None
     """Frames to take at most."""
+    deinterlace: bool = False
+    """Make whole pictures of the fields of interlaced video."""
     codec: str | None = None
     """Video encoder of the composite; of alpha and foreground when there is no composite."""
     crf: int | None = None
@@ -183,6 +185,12 @@ class Job:
             if self._sidecars is not None:
                 self._sidecars.write(self._written)
 
+    @property
+    def notices(self) -> list[str]:
+        """What the outputs will lack, known before they are written."""
+        told = [getattr(self.source, "notice", None), *(sink.warning for sink in self.sinks.values())]
+        return [line for line in told if line]
+
     def _report(self, result: pipeline.PipelineReport, seconds: float) -> Report:
         return Report(
             frames=result.items,
@@ -193,7 +201,7 @@ class Job:
             outputs={kind: Path(sink.path) for kind, sink in self.sinks.items()},
             interrupted=result.interrupted,
             input_warning=self.source.warning,
-            warnings=[sink.warning for sink in self.sinks.values() if sink.warning],
+            warnings=self.notices,
             stages=result.stages,
         )
 
@@ -243,6 +251,7 @@ def _open_source(options: JobOptions):
         start_seconds=options.start,
         duration_seconds=options.duration,
         max_frames=options.frames,
+        deinterlace=options.deinterlace,
     )
 
 

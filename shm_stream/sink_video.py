@@ -12,6 +12,7 @@ import numpy as np
 
 from . import partial
 from .audio import AudioCopy, refused_codecs
+from .carried import carry_facts, timecode_at
 from .convention import convention_facts, convention_for
 from .delivery import USUAL, Delivery, wanted_bits
 from .errors import ShmStreamError
@@ -83,7 +84,8 @@ class VideoSink:
         refused = refused_codecs(self._audio_from, self._encoding.container)
         if refused:
             names = ", ".join(dict.fromkeys(refused))
-            self.warning = f"{names} audio does not fit into {self.path.suffix} and is left out; .mkv would keep it"
+            other = ".mkv" if self._encoding.container != "matroska" else ".mov"
+            self.warning = f"{names} does not fit into {self.path.suffix} and is left out; {other} would keep it"
 
     def _check_aspect(self) -> None:
         """PyAV cannot set what the Matroska and AVI muxers read; only some codecs say it themselves."""
@@ -141,9 +143,22 @@ class VideoSink:
         time_base = 1 / self._source.rate if encoding.container == "avi" else frame.time_base
         self._stream.time_base = self._stream.codec_context.time_base = time_base
         self._stream.codec_context.sample_aspect_ratio = self._source.sample_aspect_ratio
+        origin = getattr(self._source, "origin_seconds", None) or Fraction(0)
+        self._carry_timecode()
         if self._audio_from is not None:
+            duration = getattr(self._source, "duration_seconds", None)
+            carry_facts(self._audio_from, self._container, origin_seconds=origin, duration_seconds=duration)
             self._audio = AudioCopy(self._audio_from, self._container, encoding.container)
-            self._audio.start(getattr(self._source, "origin_seconds", None) or Fraction(0), cut=self._cut_start)
+            self._audio.start(origin, cut=self._cut_start)
+
+    def _carry_timecode(self) -> None:
+        """In every kind of output, so that mattes are conformed like their picture."""
+        start = getattr(self._source, "timecode", None)
+        if start is not None:
+            skipped = round(self._source.seconds_skipped * self._source.rate)
+            timecode = timecode_at(start, skipped, self._source.rate)
+            if timecode is not None:
+                self._stream.metadata["timecode"] = timecode
 
     def _av_frame(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:
         height, width = picture_size(picture)

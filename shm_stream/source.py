@@ -19,6 +19,7 @@ def open_source(
     start_seconds: float = 0.0,
     duration_seconds: float | None = None,
     max_frames: int | None = None,
+    deinterlace: bool = False,
 ) -> Source:
     """Read the header of `path` and return an iterable of `Frame`; each iteration starts anew.
 
@@ -28,15 +29,22 @@ def open_source(
     size or format in mid-stream), `rate` (Fraction), `frame_count` (estimate or None), `colour` (ColourTags),
     `sample_aspect_ratio` (Fraction), `files` (the paths it reads), `limited` (an end was asked for), `exhausted` (the
     last iteration went to its end), `origin_seconds` (where in the file the first frame lay; known once it was
-    delivered) and, after iteration, `warning` (None or one line saying what could not be decoded). Raises InputError.
+    delivered), `bits` (of each channel), `notice` (None or one line about what the header says) and, after iteration,
+    `warning` (None or one line saying what could not be decoded). `deinterlace` makes whole pictures of the fields of
+    interlaced videos. Raises InputError.
     """
     path = Path(path)
     _check_limits(start_seconds, duration_seconds, max_frames)
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         if start_seconds or duration_seconds is not None:
             raise InputError(f"{path} has no time line: -ss and -t are for videos; --frames limits a folder")
+        if deinterlace:
+            raise InputError(f"{path} has no fields: --deinterlace is for videos")
         return ImageSource(path, max_frames=max_frames)
-    return VideoSource(path, start_seconds=start_seconds, duration_seconds=duration_seconds, max_frames=max_frames)
+    return VideoSource(
+        path, start_seconds=start_seconds, duration_seconds=duration_seconds, max_frames=max_frames,
+        deinterlace=deinterlace,
+    )  # fmt: skip
 
 
 def _check_limits(start_seconds: float, duration_seconds: float | None, max_frames: int | None) -> None:

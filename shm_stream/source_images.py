@@ -42,7 +42,7 @@ class ImageSource:
         self.sample_aspect_ratio = Fraction(1)
         self.origin_seconds = Fraction(0)
         self.frame_count = len(self.files)
-        self.warning: str | None = None
+        self.warning = self.notice = None
         self._first = self._first_readable()  # (position in files, picture), read once only
         first = self._first[1]
         self.height, self.width = first.shape[:2]

@@ -14,6 +14,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from .colour import resolve_tags
+from .deinterlace import deinterlaced
 from .errors import InputError
 from .fine_planes import depth_of, fine_from_frame
 from .frame import Frame
@@ -37,7 +38,7 @@ class VideoSource:
 
     kind = "video"
 
-    def __init__(self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None):
+    def __init__(self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None, deinterlace=False):
         self.path = path
         self.files = [path]
         self.start_seconds = start_seconds
@@ -46,7 +47,9 @@ class VideoSource:
         self.limited = duration_seconds is not None or max_frames is not None
         self.origin_seconds: Fraction | None = None
         self.warning: str | None = None
+        self.notice: str | None = None
         self.exhausted = False
+        self._deinterlace = deinterlace
         self._reformatter = VideoReformatter()
         with open_container(path) as container:
             self._read_header(container, video_stream(container, path))
@@ -56,6 +59,8 @@ class VideoSource:
         first = next(_decode(container, stream, _Progress()), None)
         if first is None:
             raise InputError(f"no frame of {self.path} can be decoded; the file is damaged or incomplete")
+        if first.interlaced_frame and not self._deinterlace:
+            self.notice = f"{self.path} is interlaced: moving edges are combs; --deinterlace makes whole pictures"
         self._time_base = stream.time_base
         self._rotation = first.rotation % 360
         turned = self._rotation in (90, 270)
@@ -66,6 +71,8 @@ class VideoSource:
         self.planar = first.format.name in SITED and self._rotation not in ROTATIONS
         self.bits = depth_of(first.format.name)
         self._step = max(1, round(1 / (self.rate * self._time_base)))  # one frame in units of the time base
+        said = {key.lower(): value for key, value in (container.metadata | stream.metadata).items()}
+        self.timecode = said.get("timecode")
         self._first_pts = first.pts  # None: the file has no timestamps
         self._file_seconds = container.duration / 1e6 if container.duration else None
         self._file_frames = stream.frames or (round(self._file_seconds * self.rate) if self._file_seconds else None)
@@ -74,6 +81,11 @@ class VideoSource:
             first.colorspace, first.color_range, first.color_primaries, first.color_trc,
             height=first.height, pix_fmt=first.format.name,
         )  # fmt: skip
+
+    @property
+    def seconds_skipped(self) -> Fraction:
+        """Between the file's first frame and the first one delivered; known once that was delivered."""
+        return (self.origin_seconds or 0) - (self._first_pts or 0) * self._time_base
 
     def _expected_frames(self) -> int | None:
         count = self._file_frames
@@ -122,7 +134,7 @@ class VideoSource:
             with open_container(self.path) as container:
                 stream = video_stream(container, self.path)
                 if _seek(container, stream, target):
-                    pictures = _rising(_decode(container, stream, progress), self._step)
+                    pictures = self._pictures(container, stream, progress)
                     head = next(pictures, None)
                     if head is not None and head[1] <= target:
                         yield head
@@ -130,7 +142,11 @@ class VideoSource:
                         return
             progress.reset()  # no index, or one that leads past the target: read from the beginning
         with open_container(self.path) as container:
-            yield from _rising(_decode(container, video_stream(container, self.path), progress), self._step)
+            yield from self._pictures(container, video_stream(container, self.path), progress)
+
+    def _pictures(self, container, stream, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int]]:
+        pictures = _decode(container, stream, progress)
+        return _rising(deinterlaced(pictures, stream) if self._deinterlace else pictures, self._step)
 
     def _units(self, seconds: float) -> int:
         return round(Fraction(seconds) / self._time_base)
