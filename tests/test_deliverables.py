@@ -250,3 +250,14 @@ def test_a_damaged_exr_is_one_line(tmp_path):
     (tmp_path / "a.exr").write_bytes(b"v/1\x01" + b"\x00" * 40)
     with pytest.raises(InputError, match="as OpenEXR: it is damaged"):
         open_source(tmp_path / "a.exr")
+
+
+def test_the_docs_name_every_format_target_and_error():
+    """The table of docs/media.md is what tests/deliverables.py prints; only its last digits may change."""
+    text = (Path(__file__).resolve().parent.parent / "docs" / "media.md").read_text(encoding="utf-8")
+    for kind in FORMATS:
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| {kind.name} |"))
+        _, _, bits, alpha, colour, convention, _ = (cell.strip() for cell in row.split("|"))
+        assert (int(bits), convention) == (kind.bits, kind.convention)
+        assert float(alpha) <= 1.02 * kind.alpha_error and float(colour) <= 1.02 * kind.colour_error
+    assert all(f"| `--for {target}` |" in text for target in TARGET_FACTS)
