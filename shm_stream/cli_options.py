@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from . import __version__
@@ -104,6 +105,7 @@ def _add_range(parser: Parser) -> None:
     group.add_argument("-ss", "--start", metavar="TIME", type=parse_time, default=0.0, help="begin at TIME")
     group.add_argument("-t", "--duration", metavar="TIME", type=parse_time, help="take that long")
     group.add_argument("--frames", metavar="N", type=_whole, help="take at most N frames")
+    group.add_argument("--rate", metavar="R", type=parse_rate, help="pictures a second of a folder (default: 25)")
     group.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced video")
 
 
@@ -124,6 +126,15 @@ def parse_time(text: str) -> float:
         raise argparse.ArgumentTypeError(f"'{text}' is not a time; give seconds or [HH:]MM:SS[.mmm]")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
+
+
+def parse_rate(text: str) -> Fraction:
+    """`24`, `24000/1001` or `23.976`, which means 24000/1001. Raises ArgumentTypeError."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6}|/0*[1-9][0-9]{0,5})?", text) or not 1 <= Fraction(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a rate; give 1 to 1000 a second, such as 24000/1001")
+    rate = Fraction(text)
+    film = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    return film if "." in text and abs(rate - film) < Fraction(1, 150) else rate
 
 
 def _whole(text: str) -> int:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from . import native, pipeline
@@ -56,6 +57,8 @@ class JobOptions:
     """Seconds to take."""
     frames: int | None = None
     """Frames to take at most."""
+    rate: Fraction | None = None
+    """Pictures a second of a folder; None: 25."""
     deinterlace: bool = False
     """Make whole pictures of the fields of interlaced video."""
     codec: str | None = None
@@ -252,6 +255,7 @@ def _open_source(options: JobOptions):
         duration_seconds=options.duration,
         max_frames=options.frames,
         deinterlace=options.deinterlace,
+        rate=options.rate,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from fractions import Fraction
 from pathlib import Path
 
 from .errors import InputError
@@ -20,6 +21,7 @@ def open_source(
     duration_seconds: float | None = None,
     max_frames: int | None = None,
     deinterlace: bool = False,
+    rate: Fraction | None = None,
 ) -> Source:
     """Read the header of `path` and return an iterable of `Frame`; each iteration starts anew.
 
@@ -31,7 +33,7 @@ def open_source(
     last iteration went to its end), `origin_seconds` (where in the file the first frame lay; known once it was
     delivered), `bits` (of each channel), `notice` (None or one line about what the header says) and, after iteration,
     `warning` (None or one line saying what could not be decoded). `deinterlace` makes whole pictures of the fields of
-    interlaced videos. Raises InputError.
+    interlaced videos; `rate` is that of a folder's pictures (None: 25 a second). Raises InputError.
     """
     path = Path(path)
     _check_limits(start_seconds, duration_seconds, max_frames)
@@ -40,7 +42,9 @@ def open_source(
             raise InputError(f"{path} has no time line: -ss and -t are for videos; --frames limits a folder")
         if deinterlace:
             raise InputError(f"{path} has no fields: --deinterlace is for videos")
-        return ImageSource(path, max_frames=max_frames)
+        return ImageSource(path, max_frames=max_frames, rate=rate)
+    if rate is not None:
+        raise InputError(f"{path} has times of its own: --rate is for folders of pictures")
     return VideoSource(
         path, start_seconds=start_seconds, duration_seconds=duration_seconds, max_frames=max_frames,
         deinterlace=deinterlace,

@@ -32,13 +32,13 @@ class ImageSource:
 
     planar = False
 
-    def __init__(self, path: Path, *, max_frames: int | None = None):
+    def __init__(self, path: Path, *, max_frames: int | None = None, rate: Fraction | None = None):
         self.path = path
         self.kind = "folder" if path.is_dir() else "image"
         self.files = list_images(path)[:max_frames] if self.kind == "folder" else [path]
         self.limited = max_frames is not None
         self.exhausted = False
-        self.rate = FOLDER_RATE
+        self.rate = rate or FOLDER_RATE
         self.sample_aspect_ratio = Fraction(1)
         self.origin_seconds = Fraction(0)
         self.frame_count = len(self.files)

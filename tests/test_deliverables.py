@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,6 +15,7 @@ from deliverables import FORMATS, Format, by_ffmpeg, errors, known_picture, read
 from media import palette_picture, read_pictures, video_facts, video_times, write_video
 from stand_ins import StandInRunner
 
+from shm_stream.cli import main
 from shm_stream.delivery import Delivery
 from shm_stream.errors import InputError
 from shm_stream.job import Job, JobOptions
@@ -196,6 +198,29 @@ def test_targets_get_what_the_sidecar_says(tmp_path, target):
     assert {key: told[key] for key in facts} == facts and told["frames"] == report.frames == 3
     alpha = read(tmp_path / name, Format("", name, 8, "", 0, 0, decoder="libvpx-vp9" if "webm" in name else None))
     assert alpha[..., 3].mean() == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("24", 24), ("23.976", Fraction(24000, 1001)), ("29.97", Fraction(30000, 1001)), ("12.5", Fraction(25, 2)),
+     ("24.0", 24), ("30000/1001", Fraction(30000, 1001)), ("0", None), ("1/0", None), ("x", None), ("-3", None)],
+)  # fmt: skip
+def test_a_folder_has_the_rate_that_is_given(tmp_path, text, rate, capsys):
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / "in" / f"{number}.png"), palette_picture(64, 48))
+    arguments = [str(tmp_path / "in"), "--bg", "red", "-o", str(tmp_path / "o.mov"), "--rate", text]
+    if rate is None:
+        assert main(arguments) == 2 and "is not a rate" in capsys.readouterr().err
+        return
+    assert main(arguments) == 0
+    assert video_times(tmp_path / "o.mov") == [number / Fraction(rate) for number in range(3)]
+
+
+def test_a_video_keeps_its_own_rate(tmp_path):
+    write_video(tmp_path / "in.mp4", [palette_picture(64, 48)] * 2)
+    with pytest.raises(InputError, match="has times of its own"):
+        job(tmp_path / "in.mp4", bg="red", rate=Fraction(24))
 
 
 def test_sequences_are_numbered_as_asked(tmp_path):
