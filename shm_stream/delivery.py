@@ -68,5 +68,5 @@ def for_target(options, target: str):
         filled["image_format"] = "exr" if given == "" else options.image_format
         filled["start_number"] = 1001 if options.start_number is None and given != "" else options.start_number
     elif target in ("resolve", "premiere"):
-        filled |= {"codec": "prores_ks", "bits": 10}
+        filled["codec"] = "prores_ks"
     return replace(options, **filled)

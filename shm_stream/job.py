@@ -17,10 +17,11 @@ from .device import choose_device
 from .engine import Engine, check_tnet_size
 from .errors import InputError, ShmStreamError
 from .outputs import CAMERA, TRANSPARENT, plan_outputs
+from .picture_format import is_pattern
 from .preset import get_preset
 from .runners import load_runner
 from .sidecar import Sidecars
-from .sink import is_folder, is_pattern, open_sink
+from .sink import is_folder, open_sink
 from .sink_camera import CameraSink
 from .source import open_source
 from .work import Work

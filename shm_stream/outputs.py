@@ -7,8 +7,8 @@ from pathlib import Path
 
 from .delivery import TARGET_SUFFIX
 from .errors import InputError
+from .picture_format import is_pattern
 from .sink import is_folder
-from .sink_images import is_pattern
 from .video_codecs import CONTAINERS
 
 TRANSPARENT = "transparent"

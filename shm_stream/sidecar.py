@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from . import __version__, partial
-from .sink_images import NUMBER, is_pattern
+from .picture_format import NUMBER, is_pattern
 
 
 class Sidecars:

@@ -8,8 +8,9 @@ from pathlib import Path
 from . import partial
 from .delivery import USUAL, Delivery, check_delivery
 from .errors import InputError, ShmStreamError
-from .sink_images import SETTINGS as IMAGE_SETTINGS
-from .sink_images import FolderSink, ImageSink, is_pattern
+from .picture_format import SETTINGS as IMAGE_SETTINGS
+from .picture_format import is_pattern
+from .sink_images import FolderSink, ImageSink
 from .sink_video import VideoSink
 from .video_codecs import CONTAINERS, container_of
 
