@@ -1,4 +1,4 @@
-"""The input's audio, copied packet by packet into an output: not decoded, not changed, only shifted in time."""
+"""The input's audio and subtitles, copied packet by packet into an output: not decoded, not changed, only shifted."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ def audio_of(source: str | os.PathLike | StreamAudio) -> FileAudio | StreamAudio
 
 
 class FileAudio:
-    """The audio streams of a file."""
+    """The audio and subtitle streams of a file."""
 
     def __init__(self, path: Path):
-        self._path = path
+        self.path = path
 
-    def refused_codecs(self, container: str) -> list[str]:
-        """Names of the codecs that `container` (FFmpeg's name) cannot hold; [] if it holds all."""
-        with open_container(self._path) as source:
-            tried = _try_streams(source, container)
-            return [_codec_name(source.streams[index]) for index, fits in tried.items() if not fits]
+    def refused(self, container: str) -> list[str]:
+        """`aac audio`, `subrip subtitle track`: what `container` (FFmpeg's name) cannot hold."""
+        words = {"subtitle": "subtitle track"}
+        with open_container(self.path) as source:
+            refused = [source.streams[index] for index, fits in _try_streams(source, container).items() if not fits]
+            return [f"{_codec_name(stream)} {words.get(stream.type, stream.type)}" for stream in refused]
 
     def copy_to(self, output, container: str) -> AudioCopy:
         """Add those that fit to an open output that has written nothing yet."""
-        return AudioCopy(self._path, output, container)
+        return AudioCopy(self.path, output, container)
 
 
 def _codec_name(stream) -> str:
@@ -41,23 +42,32 @@ def _codec_name(stream) -> str:
 
 
 def _try_streams(source, container: str) -> dict[int, bool]:
-    """Index of each audio stream that has packets → whether `container` holds it. Moves the reading position."""
+    """Index of each subtitle stream, and of each audio stream that has packets → whether `container` holds it.
+
+    Moves the reading position.
+    """
     streams = list(source.streams.audio)
     tried = {stream.index: False for stream in streams if stream.codec_context is None}
+    for stream in source.streams.subtitles:  # the first packet may lie far in the file: the header must do
+        tried[stream.index] = _fits(None, stream, container)
     for packet in source.demux(streams) if streams else ():
         index = packet.stream_index
         if packet.dts is not None and index not in tried:
             tried[index] = _fits(packet, source.streams[index], container)
-        if len(tried) == len(streams):
+        if all(stream.index in tried for stream in streams):
             break
     return tried
 
 
 def _fits(packet, stream, container: str) -> bool:
-    """Try to write one packet; some refusals only come with the last bytes of the file."""
+    """Try to write one packet (None: the header); some refusals only come with the last bytes of the file."""
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
-            packet.stream = trial.add_stream_from_template(stream)
+            copy = trial.add_stream_from_template(stream)
+            if packet is None:
+                trial.start_encoding()
+                return True
+            packet.stream = copy
             trial.mux(packet)
     except (av.FFmpegError, ValueError):
         return False
@@ -65,7 +75,7 @@ def _fits(packet, stream, container: str) -> bool:
 
 
 class AudioCopy:
-    """Every audio stream of `path` that fits into `output`, in step with the video that is written there.
+    """Every audio and subtitle stream of `path` that fits into `output`, in step with the video that is written there.
 
     Times are seconds of the output, whose video starts at 0. A packet is copied whole or not at all.
     """

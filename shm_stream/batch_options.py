@@ -17,9 +17,9 @@ from .errors import InputError
 from .job import JobOptions
 from .outputs import TRANSPARENT
 from .partial import check_folder
+from .picture_format import check_suffix
 from .preset import get_preset
 from .runners import default_runner
-from .sink_images import check_suffix
 from .video_codecs import choose_encoding
 
 MAIN = ("composite", TRANSPARENT)

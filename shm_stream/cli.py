@@ -65,9 +65,8 @@ def _run(argv: list[str]) -> int:
 
 
 def _announce(job, verbose: int) -> None:
-    for sink in job.sinks.values():
-        if sink.warning:
-            _say(f"warning: {sink.warning}")
+    for notice in job.notices:
+        _say(f"warning: {notice}")
     if verbose:
         source, engine = job.source, job.engine
         count = "?" if source.frame_count is None else f"about {source.frame_count}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .live_options import RAW_EXAMPLE, LiveOptions, parse_rate, parse_raw, parse_size
 
-NAMES = ("loop", "live", "listen", "reconnect_seconds", "size", "rate", "input_format", "raw")
+NAMES = ("loop", "live", "listen", "reconnect_seconds", "size", "input_format", "raw")
 """Of the parsed options that become LiveOptions."""
 
 
@@ -22,7 +22,7 @@ def add_live(parser: argparse.ArgumentParser) -> None:
         help="how long to try to get a lost input back; 0: never (default: 30)",
     )  # fmt: skip
     group.add_argument("--size", metavar="WxH", type=_checked(parse_size), help="size to ask the camera or screen for")
-    group.add_argument("--fps", metavar="N", dest="rate", type=_checked(parse_rate), help="rate to ask them for")
+    group.add_argument("--fps", metavar="N", type=_checked(parse_rate), help="rate to ask them for")
     group.add_argument("--input-format", metavar="NAME", help="format to ask the camera for: mjpeg, yuyv, ...")
     group.add_argument(
         "--raw", metavar="WxH:FORMAT:FPS", type=_checked(parse_raw), help=f"stdin carries bare frames ({RAW_EXAMPLE})"
@@ -32,7 +32,7 @@ def add_live(parser: argparse.ArgumentParser) -> None:
 
 def live_options(facts: dict, tell: Callable[[str], None]) -> LiveOptions:
     """Take the options of live inputs out of `facts`, the parsed command line."""
-    return LiveOptions(**{name: facts.pop(name) for name in NAMES}, tell=tell)
+    return LiveOptions(**{name: facts.pop(name) for name in NAMES}, rate=facts.pop("fps"), tell=tell)
 
 
 class _ListCameras(argparse.Action):

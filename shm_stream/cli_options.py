@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from . import __version__
 from .cli_live import add_live, live_options
+from .delivery import PREMULTIPLIED, STRAIGHT, TARGETS
 from .errors import InputError
 from .preset import PRESETS
 from .runners import RUNNERS
@@ -27,6 +29,7 @@ examples:
   shm-stream talk.mp4 --bg transparent -o talk.mov   ProRes 4444 with alpha
   shm-stream talk.mp4 --alpha talk_alpha.mp4 -ss 1:30 -t 10
   shm-stream photos/ --bg "#00b140" -o green/
+  shm-stream talk.mp4 --bg transparent -o cut/talk.%04d.exr --start-number 1001
   shm-stream 0 --bg beach.jpg --vcam                 a webcam as another webcam
   shm-stream rtsp://camera/stream --bg blur -o talk.mp4
 
@@ -52,6 +55,7 @@ def make_parser() -> Parser:
     parser = Parser(prog="shm-stream", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("input", metavar="INPUT", help=INPUT)
     _add_outputs(parser)
+    _add_delivery(parser)
     networks = add_networks(parser)
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
     _add_range(parser)
@@ -77,6 +81,22 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument("-y", "--overwrite", action="store_true", help="overwrite outputs that exist")
 
 
+def _add_delivery(parser: Parser) -> None:
+    group = parser.add_argument_group("how outputs are handed over")
+    group.add_argument("--for", dest="target", choices=TARGETS, help="what that program takes (see docs/media.md)")
+    group.add_argument("--bits", metavar="N", type=_whole, help="8, 10, 12 or 16 a channel (default: as the input)")
+    group.add_argument("--image-format", metavar="NAME", help="of pictures in folders: png (default), tif, exr, ...")
+    group.add_argument("--start-number", metavar="N", type=_whole, help="of a sequence's first picture (default: 0)")
+    group.add_argument(
+        "--alpha-mode", choices=[STRAIGHT, PREMULTIPLIED],
+        help="colours beside alpha (default: premultiplied in EXR, else straight)",
+    )  # fmt: skip
+    curve = group.add_mutually_exclusive_group()
+    curve.add_argument("--linear", action="store_true", default=None, help="linear light (default for EXR)")
+    curve.add_argument("--srgb", dest="linear", action="store_false", help="colours encoded as in the input")
+    group.add_argument("--sidecar", action="store_true", help="say what an output is in OUTPUT.json")
+
+
 def add_networks(parser: Parser):
     """Add the options that choose networks and what runs them; returns their group."""
     group = parser.add_argument_group("networks")
@@ -92,6 +112,8 @@ def _add_range(parser: Parser) -> None:
     group.add_argument("-ss", "--start", metavar="TIME", type=parse_time, default=0.0, help="begin at TIME")
     group.add_argument("-t", "--duration", metavar="TIME", type=parse_time, help="take that long")
     group.add_argument("--frames", metavar="N", type=_whole, help="take at most N frames")
+    group.add_argument("--rate", metavar="R", type=parse_rate, help="pictures a second of a folder (default: 25)")
+    group.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced video")
 
 
 def job_options(arguments: argparse.Namespace, tell: Callable[[str], None]) -> JobOptions:
@@ -112,6 +134,15 @@ def parse_time(text: str) -> float:
         raise argparse.ArgumentTypeError(f"'{text}' is not a time; give seconds or [HH:]MM:SS[.mmm]")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
+
+
+def parse_rate(text: str) -> Fraction:
+    """`24`, `24000/1001` or `23.976`, which means 24000/1001. Raises ArgumentTypeError."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6}|/0*[1-9][0-9]{0,5})?", text) or not 1 <= Fraction(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a rate; give 1 to 1000 a second, such as 24000/1001")
+    rate = Fraction(text)
+    film = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    return film if "." in text and abs(rate - film) < Fraction(1, 150) else rate
 
 
 def _whole(text: str) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from . import native
 from .buffers import BufferPool
 from .errors import InputError
+from .fine_outputs import fine_outputs
 from .foreground import estimate_foreground
 from .fuse import fuse_composite, gather
 from .planes import new_planes
@@ -35,10 +36,12 @@ class Engine:
         background=None,
         dense=False,
         planar=False,
+        fine=(),
     ):
         """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`.
 
         `dense`: M-Net draws the whole frame instead of the tiles where it can matter.
+        `fine`: which outputs are float32, 0 to 1, instead of uint8; these composites are never planes.
         `planar`: composites of frames that are planes stay planes, of the same matrix and range.
         """
         check_tnet_size(tnet_size)
@@ -52,6 +55,7 @@ class Engine:
         # without a halo M-Net sees the whole frame at once, and no part can be computed alone
         self._dense = dense or runner.halo == 0
         self.planar = planar
+        self.fine = frozenset(fine)
         self._gathered: np.ndarray | None = None  # M-Net's input, used by one thread only
 
     @property
@@ -112,18 +116,24 @@ class Engine:
 
     def fuse(self, work: Work) -> Work:
         """Logits and alpha_raw → the outputs asked for, in one pass over the pixels (and one for the foreground)."""
-        wanted = self.outputs
+        wanted, fine = self.outputs - self.fine, self.outputs & self.fine
         size = work.frame.size
-        estimates = wanted & {"foreground", "transparent"}
+        estimates = self.outputs & {"foreground", "transparent"}
         alpha8 = self._borrow(work, size, np.uint8) if wanted & {"alpha", "transparent"} else None
-        alpha = self._borrow(work, size, np.float32) if estimates else None
+        alpha = self._borrow(work, size, np.float32) if estimates or fine else None
         frame, background, composite = self._pictures(work) if "composite" in wanted else (None, None, None)
         fuse_composite(work.logits, work.alpha_raw, frame, background, composite=composite, alpha=alpha, alpha8=alpha8)
-        foreground = estimate_foreground(work.frame.pixels, alpha) if estimates else None
+        foreground = estimate_foreground(work.frame.pixels, alpha) if estimates & wanted else None
         transparent = self._transparent(work, foreground, alpha8) if "transparent" in wanted else None
         made = {"composite": composite, "alpha": alpha8, "foreground": foreground, "transparent": transparent}
-        work.outputs = {kind: made[kind] for kind in wanted}
+        work.outputs = {kind: made[kind] for kind in wanted} | self._fine_outputs(work, alpha, fine)
         return work
+
+    def _fine_outputs(self, work: Work, alpha: np.ndarray, kinds) -> dict[str, np.ndarray]:
+        """float32 outputs of these kinds, from alpha [H, W] float32."""
+        if "composite" not in kinds:
+            return fine_outputs(work.frame, alpha, kinds)
+        return fine_outputs(work.frame, alpha, kinds, self.background.at(work.frame, self._probability(work)))
 
     def alpha(self, work: Work) -> np.ndarray:
         """Logits and alpha_raw → alpha [H, W] float32 in 0..1, a fresh array."""

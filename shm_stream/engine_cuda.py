@@ -97,7 +97,7 @@ class CudaEngine(Engine):
 
     @torch.inference_mode()
     def fuse(self, work: Work) -> Work:
-        there, wanted = work.on_device, self.outputs
+        there, wanted, fine = work.on_device, self.outputs - self.fine, self.outputs & self.fine
         there.logits_ready.synchronize()  # long past: a blurred background reads the logits on the host
         background = self.background.at(work.frame, self._probability(work)) if "composite" in wanted else None
         with on_stream(self._mnet_stream):
@@ -106,11 +106,13 @@ class CudaEngine(Engine):
             alpha8 = (alpha * 255 + 0.5).to(torch.uint8)
             made = {"composite": composite, "alpha": alpha8, "transparent": alpha8}
             work.outputs = {kind: self._download(made[kind]) for kind in wanted if kind in made}
-            host_alpha = self._download(alpha) if wanted & {"foreground", "transparent"} else None
+            host_alpha = self._download(alpha) if fine or wanted & {"foreground", "transparent"} else None
             there.outputs_ready = Event()
             there.outputs_ready.record(self._mnet_stream)
         if host_alpha is not None:
+            self.wait(work)
             self._add_foreground(work, host_alpha)
+            work.outputs |= self._fine_outputs(work, host_alpha, fine)
         return work
 
     @torch.inference_mode()
@@ -133,11 +135,13 @@ class CudaEngine(Engine):
 
     def _add_foreground(self, work: Work, alpha: np.ndarray) -> None:
         """The straight colours are estimated on the CPU, in this stage's thread."""
-        self.wait(work)
+        wanted = (self.outputs - self.fine) & {"foreground", "transparent"}
+        if not wanted:
+            return
         foreground = estimate_foreground(work.frame.pixels, alpha)
-        if "foreground" in self.outputs:
+        if "foreground" in wanted:
             work.outputs["foreground"] = foreground
-        if "transparent" in self.outputs:
+        if "transparent" in wanted:
             work.outputs["transparent"] = self._transparent(work, foreground, work.outputs["transparent"])
 
     def _keep_on_device(self, background: np.ndarray) -> Tensor:

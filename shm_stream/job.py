@@ -7,18 +7,22 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from . import native, pipeline
 from .background import open_background
+from .delivery import Delivery, for_target
 from .device import choose_device
 from .engine import Engine, check_tnet_size
-from .errors import ShmStreamError
+from .errors import InputError, ShmStreamError
 from .live_options import LiveOptions
 from .outputs import CAMERA, TRANSPARENT, plan_outputs
+from .picture_format import is_pattern
 from .preset import get_preset
 from .runners import load_runner
-from .sink import open_sink
+from .sidecar import Sidecars
+from .sink import is_folder, open_sink
 from .sink_camera import CameraSink
 from .source import open_source
 from .work import Work
@@ -58,10 +62,28 @@ class JobOptions:
     """Seconds to take."""
     frames: int | None = None
     """Frames to take at most."""
+    rate: Fraction | None = None
+    """Pictures a second of a folder; None: 25."""
+    deinterlace: bool = False
+    """Make whole pictures of the fields of interlaced video."""
     codec: str | None = None
     """Video encoder of the composite; of alpha and foreground when there is no composite."""
     crf: int | None = None
     """Quality for that encoder, lower is better."""
+    bits: int | None = None
+    """At least that many in each channel of the outputs; None: as many as the source has."""
+    image_format: str | None = None
+    """`png`, `tif`, `exr`, ...: of pictures in folders."""
+    start_number: int | None = None
+    """Of the first picture of a numbered sequence."""
+    alpha_mode: str | None = None
+    """`straight` or `premultiplied`; None: premultiplied in EXR, else straight."""
+    linear: bool | None = None
+    """Linear light or the source's encoding; None: linear in EXR."""
+    sidecar: bool = False
+    """Say what each output is in a JSON file beside it."""
+    target: str | None = None
+    """`nuke`, `resolve`, `premiere`, `obs` or `web`: outputs as that program takes them."""
     overwrite: bool = False
     live: LiveOptions = LiveOptions()
     """How to open and follow an input that is no file."""
@@ -103,6 +125,8 @@ class Job:
 
     def __init__(self, options: JobOptions):
         """Raises InputError for whatever cannot be used."""
+        if options.target is not None:
+            options = for_target(options, options.target)
         preset = get_preset(options.preset)
         check_tnet_size(options.tnet_size)
         self._closing = contextlib.ExitStack()
@@ -116,6 +140,9 @@ class Job:
                 background = open_background(bg, self.source.width, self.source.height)
                 opened.callback(background.close)
             self.sinks = {kind: _open_sink(path, kind, options, self.source) for kind, path in planned.items()}
+            if options.alpha_mode is not None and TRANSPARENT not in kinds:
+                raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
+            self._sidecars = Sidecars(self.sinks, self.source, overwrite=options.overwrite) if options.sidecar else None
             runner = choose_runner(options.preset, options.runner, options.device)
             self.engine = make_engine(
                 runner,
@@ -125,6 +152,7 @@ class Job:
                 background=background,
                 dense=options.dense,
                 planar=stays_planar(self.source, self.sinks, options.vcam),
+                fine=fine_kinds(self.sinks, options.vcam),
             )
             if options.vcam:  # last: from here on the camera is taken
                 self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
@@ -170,6 +198,14 @@ class Job:
         if self._written:
             for sink in self.sinks.values():
                 sink.finish()
+            if self._sidecars is not None:
+                self._sidecars.write(self._written)
+
+    @property
+    def notices(self) -> list[str]:
+        """What the outputs will lack, known before they are written."""
+        told = [getattr(self.source, "notice", None), *(sink.warning for sink in self.sinks.values())]
+        return [line for line in told if line]
 
     def _report(self, result: pipeline.PipelineReport, seconds: float) -> Report:
         return Report(
@@ -181,7 +217,7 @@ class Job:
             outputs={kind: Path(sink.path) for kind, sink in self.sinks.items()},
             interrupted=result.interrupted,
             input_warning=self.source.warning,
-            warnings=[sink.warning for sink in self.sinks.values() if sink.warning],
+            warnings=self.notices,
             dropped=getattr(self.source, "dropped", 0),
             reconnects=getattr(self.source, "reconnects", 0),
             stages=result.stages,
@@ -212,6 +248,12 @@ def stays_planar(source, sinks: dict, vcam: str | None) -> bool:
     return source.planar and not vcam and all(sink.takes_planes for sink in takers)
 
 
+def fine_kinds(sinks: dict, vcam: str | None) -> set[str]:
+    """The kinds that are made in float32: whoever takes them keeps more than 8 bits."""
+    kinds = {sink.kind for sink in sinks.values() if getattr(sink, "fine", False)}
+    return kinds - {"composite"} if vcam else kinds
+
+
 def make_engine(runner, preset, tnet_size: int | None, **options):
     """The engine for the runner's device; `options` are those of `Engine`."""
     make = Engine
@@ -228,6 +270,8 @@ def _open_source(options: JobOptions):
         duration_seconds=options.duration,
         max_frames=options.frames,
         live=options.live,
+        deinterlace=options.deinterlace,
+        rate=options.rate,
     )
 
 
@@ -243,4 +287,17 @@ def _open_sink(path: str, kind: str, options: JobOptions, source):
         audio_from=source.audio_from,
         start_seconds=options.start,
         duration_seconds=options.duration,
+        delivery=_delivery(options, kind, path),
+    )
+
+
+def _delivery(options: JobOptions, kind: str, path: str) -> Delivery:
+    """What was asked for, as far as it can be meant for this output: a sequence number is not for a video file."""
+    numbered = is_pattern(Path(path))
+    return Delivery(
+        bits=options.bits,
+        image_format=options.image_format if not numbered and is_folder(path) else None,
+        start_number=options.start_number if numbered or is_folder(path) else None,
+        alpha_mode=options.alpha_mode if kind == TRANSPARENT else None,
+        linear=options.linear,
     )

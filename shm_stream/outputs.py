@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .delivery import TARGET_SUFFIX
 from .errors import InputError
+from .picture_format import is_pattern
+from .sink import is_folder
 from .video_codecs import CONTAINERS
 
 TRANSPARENT = "transparent"
@@ -28,17 +31,23 @@ def plan_outputs(source, options, bg: str | None) -> dict[str, str]:
     planned = {}
     if bg is not None and (output is not None or not vcam):
         kind = TRANSPARENT if transparent else "composite"
-        planned[kind] = os.fspath(output) if output is not None else os.fspath(default_output(source, kind))
+        planned[kind] = os.fspath(default_output(source, kind, options.target) if output is None else output)
     for kind, path in (("alpha", options.alpha), ("foreground", options.foreground)):
         if path is not None:
             planned[kind] = os.fspath(path)
     _check_distinct(planned, bg)
+    _check_numbering(planned, options)
     return planned
 
 
-def default_output(source, kind: str) -> Path:
-    """`<name>_composite` beside the input: the same kind of file where that can hold the result."""
+def default_output(source, kind: str, target: str | None = None) -> Path:
+    """`<name>_composite` beside the input: the same kind of file where that can hold the result.
+
+    For a target (`delivery.TARGETS`): `<name>_<target>` with its extension, for Nuke `<name>_nuke/<name>.%04d.exr`.
+    """
     path = source.path.absolute() if source.path.name in ("", "..") else source.path
+    if target is not None:
+        return _target_output(path, source.kind, target)
     if source.kind == "folder":
         return path.with_name(f"{path.resolve().name}_composite")
     suffix = path.suffix.lower()
@@ -46,9 +55,24 @@ def default_output(source, kind: str) -> Path:
         suffix = ".png"
     elif kind == TRANSPARENT:
         suffix = ".mov"
-    elif suffix not in CONTAINERS:
+    elif suffix not in CONTAINERS or suffix == ".avi":  # AVI would be lossless and huge
         suffix = ".mp4"
     return path.with_name(f"{path.stem}_composite{suffix}")
+
+
+def _target_output(path: Path, source_kind: str, target: str) -> Path:
+    suffix, stem = TARGET_SUFFIX[target], path.resolve().name if source_kind == "folder" else path.stem
+    if suffix != ".exr" or source_kind == "image":
+        return path.with_name(f"{stem}_{target}{suffix}")
+    return path.with_name(f"{stem}_{target}") / f"{stem.replace('%', '%%')}.%04d{suffix}"
+
+
+def _check_numbering(planned: dict[str, str], options) -> None:
+    folders = [path for path in planned.values() if is_folder(path)]
+    if options.image_format is not None and not folders:
+        raise InputError("--image-format is for folders: end an output's name with /, or give it the extension instead")
+    if options.start_number is not None and not folders and not any(is_pattern(Path(p)) for p in planned.values()):
+        raise InputError("--start-number is for sequences: give an output a name such as shot.%04d.png, or a folder")
 
 
 def _check_distinct(planned: dict[str, str], bg: str | None) -> None:

@@ -55,7 +55,7 @@ class StreamSource:
     def _describe(self) -> None:
         upright, self.rate = self._reader.upright, self._reader.rate
         self.width, self.height, self.colour = upright.width, upright.height, upright.colour
-        self.sample_aspect_ratio, self.planar = upright.sample_aspect_ratio, upright.planar
+        self.sample_aspect_ratio, self.planar, self.bits = upright.sample_aspect_ratio, upright.planar, upright.bits
         self.audio_from = self._reader.audio
         limits = [self._max_frames]
         if self._duration_seconds is not None:
@@ -90,7 +90,8 @@ class StreamSource:
                 pts = round((seconds - self.origin_seconds) / TIME_BASE)
                 if self._duration_seconds is not None and pts * TIME_BASE >= self._duration_seconds:
                     return
-                yield Frame(self._reader.upright(picture), index, pts, TIME_BASE, duration)
+                shown, fine = self._reader.upright(picture)
+                yield Frame(shown, index, pts, TIME_BASE, duration, fine_picture=fine)
                 if index + 1 == self._max_frames:
                     return
         finally:

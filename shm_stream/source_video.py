@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 
+from .deinterlace import deinterlaced
 from .errors import InputError
 from .frame import Frame
 from .upright import Upright
@@ -30,7 +31,7 @@ class VideoSource:
     kind = "video"
     live = False
 
-    def __init__(self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None):
+    def __init__(self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None, deinterlace=False):
         self.path = path
         self.files = [path]
         self.audio_from = path
@@ -40,7 +41,9 @@ class VideoSource:
         self.limited = duration_seconds is not None or max_frames is not None
         self.origin_seconds: Fraction | None = None
         self.warning: str | None = None
+        self.notice: str | None = None
         self.exhausted = False
+        self._deinterlace = deinterlace
         with open_container(path) as container:
             self._read_header(container, video_stream(container, path))
 
@@ -49,17 +52,27 @@ class VideoSource:
         first = next(_decode(container, stream, _Progress()), None)
         if first is None:
             raise InputError(f"no frame of {self.path} can be decoded; the file is damaged or incomplete")
+        if first.interlaced_frame and not self._deinterlace:
+            self.notice = f"{self.path} is interlaced: moving edges are combs; --deinterlace makes whole pictures"
         self._time_base = stream.time_base
         self._upright = Upright(first, stream.sample_aspect_ratio)
         self.width, self.height = self._upright.width, self._upright.height
         self.planar, self.colour = self._upright.planar, self._upright.colour
         self.sample_aspect_ratio = self._upright.sample_aspect_ratio
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+        self.bits = self._upright.bits
         self._step = max(1, round(1 / (self.rate * self._time_base)))  # one frame in units of the time base
+        said = {key.lower(): value for key, value in (container.metadata | stream.metadata).items()}
+        self.timecode = said.get("timecode")
         self._first_pts = first.pts  # None: the file has no timestamps
         self._file_seconds = container.duration / 1e6 if container.duration else None
         self._file_frames = stream.frames or (round(self._file_seconds * self.rate) if self._file_seconds else None)
         self.frame_count = self._expected_frames()
+
+    @property
+    def seconds_skipped(self) -> Fraction:
+        """Between the file's first frame and the first one delivered; known once that was delivered."""
+        return (self.origin_seconds or 0) - (self._first_pts or 0) * self._time_base
 
     def _expected_frames(self) -> int | None:
         count = self._file_frames
@@ -77,7 +90,8 @@ class VideoSource:
                 if index == 0:
                     origin, self.origin_seconds = pts, pts * self._time_base
                 count = index + 1
-                yield Frame(self._upright(picture), index, pts - origin, self._time_base, duration)
+                shown, fine = self._upright(picture)
+                yield Frame(shown, index, pts - origin, self._time_base, duration, fine_picture=fine)
         if count == 0 and self.start_seconds:
             raise InputError(f"{self.path} has no frame at or after {self.start_seconds:g} s; use a smaller -ss")
         self.warning, self.exhausted = self._warning(progress, count), True
@@ -107,7 +121,7 @@ class VideoSource:
             with open_container(self.path) as container:
                 stream = video_stream(container, self.path)
                 if _seek(container, stream, target):
-                    pictures = _rising(_decode(container, stream, progress), self._step)
+                    pictures = self._pictures(container, stream, progress)
                     head = next(pictures, None)
                     if head is not None and head[1] <= target:
                         yield head
@@ -115,7 +129,11 @@ class VideoSource:
                         return
             progress.reset()  # no index, or one that leads past the target: read from the beginning
         with open_container(self.path) as container:
-            yield from _rising(_decode(container, video_stream(container, self.path), progress), self._step)
+            yield from self._pictures(container, video_stream(container, self.path), progress)
+
+    def _pictures(self, container, stream, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int]]:
+        pictures = _decode(container, stream, progress)
+        return _rising(deinterlaced(pictures, stream) if self._deinterlace else pictures, self._step)
 
     def _units(self, seconds: float) -> int:
         return round(Fraction(seconds) / self._time_base)

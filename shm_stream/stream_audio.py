@@ -34,6 +34,9 @@ class Sound:
 class StreamAudio:
     """Takes the packets of all connections. Outputs copy them with `SoundCopy`; without one they fade away."""
 
+    path = None
+    """It is no file."""
+
     def __init__(self):
         self.templates: list = []
         """Streams to copy from, of the first connection's sounds; they outlive it."""
@@ -82,10 +85,10 @@ class StreamAudio:
             for reader in self._readers:
                 reader.append(sound)
 
-    def refused_codecs(self, container: str) -> list[str]:
-        """Names of the codecs that `container` (FFmpeg's name) cannot hold; [] if it holds all."""
+    def refused(self, container: str) -> list[str]:
+        """`opus audio`: what `container` (FFmpeg's name) cannot hold."""
         with av.open(io.BytesIO(), "w", format=container) as trial:
-            return [template.codec_context.name for template in self.templates if _added(trial, template) is None]
+            return [f"{each.codec_context.name} audio" for each in self.templates if _added(trial, each) is None]
 
     def copy_to(self, output, container: str) -> SoundCopy:
         """Add those that fit to an open output that has written nothing yet."""

@@ -326,6 +326,20 @@ def test_cuda_engine_computes_what_the_cpu_engine_does(cuda):
             here.release(one)
 
 
+@pytest.mark.parametrize("fine", [["alpha"], ["composite"], ["foreground", "transparent"], engine_module.OUTPUT_KINDS])
+def test_fine_outputs_are_the_usual_ones_unrounded_on_both_engines(cuda, fine):
+    options = {"tnet_size": 32, "outputs": engine_module.OUTPUT_KINDS, "background": open_background("teal", 50, 37)}
+    pixels = np.ascontiguousarray(next(iter(moving_clip(1)))[:37, :50])
+    usual = run_stages(Engine(TorchStandIn(), **options), work_of(pixels, 0)).outputs
+    for make in (Engine, cuda[0].CudaEngine):
+        made = run_stages(make(TorchStandIn(), **options, fine=fine), work_of(pixels, 0)).outputs
+        assert made.keys() == usual.keys()
+        for kind, picture in made.items():
+            scale = 255 if kind in fine else 1
+            assert picture.dtype == (np.float32 if kind in fine else np.uint8)
+            assert np.abs(picture * np.float32(scale) - usual[kind]).max() <= (1.01 if scale == 1 else 1.51), kind
+
+
 def test_cuda_events_keep_the_order(cuda):
     engine_cuda, log = cuda
     engine = engine_cuda.CudaEngine(TorchStandIn(), tnet_size=32, outputs=["alpha"])
