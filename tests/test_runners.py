@@ -47,7 +47,7 @@ def test_onnxruntime_needs_no_torch():
 
 
 def test_unknown_runner_and_device():
-    with pytest.raises(InputError, match="unknown runner 'tensorrt': choose one of onnxruntime, torch"):
+    with pytest.raises(InputError, match="unknown runner 'tensorrt': choose one of native, onnxruntime, torch"):
         load_runner("live", "tensorrt")
     with pytest.raises(InputError, match="--runner torch"):
         load_runner("live", "onnxruntime", "cuda:0")

@@ -43,6 +43,11 @@ def test_kernels_are_clean_under_sanitizers_and_agree(tmp_path):
     for rows in ("fuse_rows", "gather_rows"):
         for target, flags in (("baseline", []), *([("avx2", ["-mavx2"])] if X86 else [])):
             units.append((f"{rows}_{target}", CSRC / f"{rows}.cpp", [f"-DSHM_TARGET={target}", *flags]))
+    plain = ["-DSHM_TARGET=baseline", "-DSHM_LANES=4", "-DSHM_PLAIN_LANES"]  # what other compilers get
+    units.append(("mnet_rows_baseline", CSRC / "mnet_rows.cpp", plain))
+    if X86:
+        wide = ["-DSHM_TARGET=avx2", "-DSHM_LANES=8", "-mavx2", "-mfma", "-ffp-contract=fast"]
+        units.append(("mnet_rows_avx2", CSRC / "mnet_rows.cpp", wide))
     for name, source, flags in units:
         words = [COMPILER, *SANITIZE, *EXACT, *features, *includes, *flags, "-c", str(source)]
         subprocess.run([*words, "-o", str(tmp_path / f"{name}.o")], check=True)
