@@ -24,7 +24,7 @@ LOOKS = 3
 MODEL = 8
 """Numbers that are written for a block: six weights, an offset, and one that is not used."""
 BATCH_NORM_EPSILON = 1e-5
-NOT_HERE = "runner native needs compiled kernels ({}); use --runner onnxruntime"
+NOT_HERE = "M-Net's kernel is not compiled code here ({}); use --runner onnxruntime"
 
 
 def pack_parameters(weights: dict[str, np.ndarray]) -> np.ndarray:

@@ -158,7 +158,7 @@ def test_it_is_the_usual_runner_where_kernels_are_used(monkeypatch):
     assert default_runner("cpu", "paper") == "onnxruntime" and default_runner("cuda:0", "live") == "torch"
     monkeypatch.setenv("SHM_STREAM_CPU", native.REFERENCE)
     assert default_runner("cpu", "live") == "onnxruntime"
-    with pytest.raises(InputError, match="runner native needs compiled kernels .*; use --runner onnxruntime"):
+    with pytest.raises(InputError, match="M-Net's kernel is not compiled code here .*; use --runner onnxruntime"):
         load_runner("live", "native")
 
 

@@ -12,7 +12,7 @@ from ..preset import get_preset
 if TYPE_CHECKING:
     import numpy as np  # the command line reads the names here; --help need not wait for numpy
 
-RUNNERS = {"native": ".native", "onnxruntime": ".onnxruntime", "torch": ".torch"}
+RUNNERS = {"native": ".native", "onnxruntime": ".onnxruntime", "openvino": ".openvino", "torch": ".torch"}
 
 
 class Runner(Protocol):

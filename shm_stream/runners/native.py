@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -17,23 +19,21 @@ M_NET = "mnet."
 
 
 class NativeRunner:
-    """The networks of the `live` preset."""
+    """M-Net of the `live` preset in the native kernel, its T-Net by a function."""
 
-    name = "native"
     device = "cpu"
 
-    def __init__(self, preset: str):
+    def __init__(self, name: str, preset: str, device: str, open_tnet: Callable[[str, int], Callable]):
+        """`open_tnet`: preset and number of threads → what `Runner.tnet` is. Raises InputError, WeightsError."""
+        if device != "cpu":
+            raise InputError(f"runner {name} works on the cpu, not on '{device}'; use --runner torch")
+        if preset != "live":
+            raise InputError(f"runner {name} knows only preset live, not '{preset}'; use --runner onnxruntime")
         facts = get_preset(preset)
-        self.halo, self.multiple = facts.halo, facts.multiple
+        self.name, self.halo, self.multiple = name, facts.halo, facts.multiple
         threads = threads_of_a_network()
-        self._mnet = MNetKernel(_load_parameters(preset), threads=threads)
-        self._tnet = open_session(preset, "tnet", threads)
-
-    def tnet(self, x: np.ndarray) -> np.ndarray:
-        return self._tnet.run(None, {"frame": x})[0][0]
-
-    def draw(self, frame, logits: np.ndarray, wanted: np.ndarray, alpha_raw: np.ndarray) -> None:
-        self._mnet.draw(frame, logits, wanted, alpha_raw)
+        self.draw = MNetKernel(_load_parameters(preset), threads=threads).draw
+        self.tnet = open_tnet(preset, threads)
 
 
 def _load_parameters(preset: str) -> np.ndarray:
@@ -46,8 +46,9 @@ def _load_parameters(preset: str) -> np.ndarray:
 
 
 def load(preset: str, device: str) -> NativeRunner:
-    if device != "cpu":
-        raise InputError(f"runner native works on the cpu, not on '{device}'; use --runner torch")
-    if preset != "live":
-        raise InputError(f"runner native knows only preset live, not '{preset}'; use --runner onnxruntime")
-    return NativeRunner(preset)
+    return NativeRunner("native", preset, device, _open_tnet)
+
+
+def _open_tnet(preset: str, threads: int) -> Callable[[np.ndarray], np.ndarray]:
+    session = open_session(preset, "tnet", threads)
+    return lambda x: session.run(None, {"frame": x})[0][0]
