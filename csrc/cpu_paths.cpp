@@ -32,6 +32,10 @@ void gather_rows(const GatherArgs&, int, int, float*);
 void mnet_rows(const MnetArgs&, int, int, float*);
 }  // namespace avx2
 
+namespace avx512 {
+void mnet_rows(const MnetArgs&, int, int, float*);
+}  // namespace avx512
+
 static void cpuid(int leaf, int registers[4]) {  // eax, ebx, ecx, edx
 #if defined(_MSC_VER)
     __cpuidex(registers, leaf, 0);
@@ -50,27 +54,34 @@ static unsigned saved_state() {  // which registers the operating system saves
 #endif
 }
 
-// Asked of the processor itself: __builtin_cpu_supports depends on a runtime library that not every toolchain fills in.
-static bool find_avx2() {
+// Whether the processor has `features` of leaf 7 and the system saves the registers in `state`. Asked of the processor
+// itself: __builtin_cpu_supports depends on a runtime library that not every toolchain fills in.
+static bool find(unsigned features, unsigned state) {
     int registers[4];
     cpuid(0, registers);
     if (registers[0] < 7) return false;
     cpuid(1, registers);
     const bool fma = registers[2] >> 12 & 1, xsave = registers[2] >> 27 & 1, avx = registers[2] >> 28 & 1;
-    if (!fma || !xsave || !avx || (saved_state() & 6) != 6) return false;
+    if (!fma || !xsave || !avx || (saved_state() & state) != state) return false;
     cpuid(7, registers);
-    return registers[1] >> 5 & 1;
+    return (static_cast<unsigned>(registers[1]) & features) == features;
 }
 
 // Asked once: in a virtual machine every question takes tens of microseconds.
 static bool has_avx2() {
-    static const bool found = find_avx2();
+    static const bool found = find(1u << 5, 0x6);
+    return found;
+}
+
+static bool has_avx512() {  // F, DQ, BW, VL
+    static const bool found = has_avx2() && find(1u << 16 | 1u << 17 | 1u << 30 | 1u << 31, 0xe6);
     return found;
 }
 #endif
 
 extern const CpuPath kCpuPaths[] = {
 #if defined(SHM_WITH_AVX2)
+    {"avx512", has_avx512, avx2::fuse_rows, avx2::gather_rows, avx512::mnet_rows},
     {"avx2", has_avx2, avx2::fuse_rows, avx2::gather_rows, avx2::mnet_rows},
 #endif
     {"baseline", always, baseline::fuse_rows, baseline::gather_rows, baseline::mnet_rows},
