@@ -72,7 +72,7 @@ def check_options(options: BatchOptions) -> dict:
         "version": __version__,
         "preset": preset.name,
         "weights": _weights(preset.name),
-        "runner": template.runner or default_runner(device),
+        "runner": template.runner or default_runner(device, preset.name),
         "device": device,
         "tnet_size": template.tnet_size or preset.tnet_size,
         "dense": template.dense,

@@ -61,6 +61,9 @@ class TileCounter:
     def __init__(self, runner):
         self._runner = runner
         self.frames = self.windows = self.whole_frames = 0
+        self._tiles_a_frame = 1
+        if hasattr(runner, "draw"):
+            self.draw = self._draw
         self._whole: tuple[int, int] | None = None
 
     def __getattr__(self, name: str):
@@ -82,6 +85,15 @@ class TileCounter:
         else:
             self.windows += 1
         return self._runner.mnet(x)
+
+    def _draw(self, frame, logits, wanted, alpha_raw):
+        """Blocks count as the share of the frame that they are."""
+        share = wanted.mean()
+        if share == 1:
+            self.whole_frames += 1
+        else:
+            self.windows += share * self._tiles_a_frame
+        self._runner.draw(frame, logits, wanted, alpha_raw)
 
     @property
     def tiles_percent(self) -> float | None:

@@ -16,7 +16,7 @@ from .foreground import estimate_foreground
 from .fuse import fuse_composite, gather
 from .planes import new_planes
 from .prior import Prior, softmax, tnet_shape
-from .tiles import TILE, active_tiles
+from .tiles import TILE, active_grid, active_tiles
 from .trimap import Trimap
 from .work import Work
 
@@ -40,7 +40,7 @@ class Engine:
     ):
         """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`.
 
-        `dense`: M-Net draws the whole frame instead of the tiles where it can matter.
+        `dense`: M-Net draws the whole frame instead of the parts where it can matter.
         `fine`: which outputs are float32, 0 to 1, instead of uint8; these composites are never planes.
         `planar`: composites of frames that are planes stay planes, of the same matrix and range.
         """
@@ -81,19 +81,28 @@ class Engine:
         return work
 
     def mnet(self, work: Work) -> Work:
-        """Full-size frame and trimap → alpha_raw, in the tiles where alpha depends on it."""
+        """Full-size frame and trimap → alpha_raw, where alpha depends on it; elsewhere 0.5 is least wrong."""
+        if hasattr(self.runner, "draw"):
+            return self._draw_blocks(work)
         height, width = work.frame.size
         side = TILE - TILE % self.runner.multiple
         wanted = None if self._dense else active_tiles(work.logits, height, width, side)
         if wanted is None or self._whole_is_cheaper(len(wanted), side, height, width):
             work.alpha_raw = np.ascontiguousarray(self._draw(work, 0, 0, height, width))
             return work
-        # Elsewhere the value hardly matters; in the middle it is least wrong.
         work.alpha_raw = self._borrow(work, (height, width), np.float32)
         work.alpha_raw.fill(0.5)
         for top, left in wanted:
             tile = self._draw(work, top, left, min(side, height), min(side, width))
             work.alpha_raw[top : top + side, left : left + side] = tile[: height - top, : width - left]
+        return work
+
+    def _draw_blocks(self, work: Work) -> Work:
+        size, block = work.frame.size, self.runner.multiple
+        grid = [-(-pixels // block) for pixels in size]
+        wanted = np.ones(grid, np.uint8) if self._dense else active_grid(work.logits, *size, block)
+        work.alpha_raw = self._borrow(work, size, np.float32)
+        self.runner.draw(work.frame.picture, work.logits, wanted, work.alpha_raw)
         return work
 
     def _whole_is_cheaper(self, tiles: int, side: int, height: int, width: int) -> bool:

@@ -51,7 +51,7 @@ class JobOptions:
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
     runner: object = None
-    """`onnxruntime`, `torch`, a loaded runner, or None for the usual one of the device."""
+    """`native`, `onnxruntime`, `openvino`, `torch`, a loaded runner, or None for the usual one of the device."""
     tnet_size: int | None = None
     """T-Net's input has about tnet_size squared pixels; None for the preset's own."""
     dense: bool = False

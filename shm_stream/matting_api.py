@@ -22,7 +22,7 @@ class Matting:
 
     preset     "live" or "paper"
     device     "auto", "cpu", "cuda" or "cuda:N"
-    runner     "onnxruntime", "torch" or None for the usual one of the device
+    runner     "native", "onnxruntime", "openvino", "torch" or None for the usual one of the device
     tnet_size  T-Net's input has about tnet_size squared pixels; None for the preset's own
 
     Raises InputError for names that do not exist, a device that cannot be used, or missing weights.
@@ -41,7 +41,7 @@ class Matting:
 
     @property
     def runner(self) -> str:
-        """What runs them: "onnxruntime" or "torch"."""
+        """What runs them: the name of a runner."""
         return self._runner.name
 
     def still(self, image: np.ndarray) -> np.ndarray:
