@@ -1,4 +1,4 @@
-"""What shows where alpha is 0: an image, a looped video, a colour, the blurred scene, or nothing."""
+"""What shows where alpha is 0: an image, a looped video, a colour, the blurred scene, the scene itself, or nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .source_images import IMAGE_SUFFIXES, read_image
 from .source_video import VideoSource
 from .yuv_planes import YuvPlanes, same_numbers
 
-FORMS = "an image, a video, #rgb, #rrggbb, a CSS colour name, blur, blur:1 to blur:100, or transparent"
+FORMS = "an image, a video, #rgb, #rrggbb, a CSS colour name, blur, blur:1 to blur:100, off, or transparent"
 DEFAULT_BLUR = 25
 
 
@@ -32,6 +32,8 @@ def open_background(spec: str, width: int, height: int) -> Background:
         return _open_file(path)
     if spec == "transparent":
         return ColourBackground((0, 0, 0), kind="transparent")
+    if spec == "off":
+        return SourceBackground()
     if spec == "blur" or spec.startswith("blur:"):
         return BlurBackground(_blur_strength(spec))
     return ColourBackground(parse_colour(spec))
@@ -132,4 +134,20 @@ class BlurBackground:
         """Nothing is open."""
 
 
-Background = ColourBackground | ImageBackground | VideoBackground | BlurBackground
+class SourceBackground:
+    """The scene as it is: the composite is the frame."""
+
+    kind = "off"
+
+    def at(self, frame: Frame, background_probability: np.ndarray | None = None) -> np.ndarray:
+        """[H, W, 3] uint8 RGB"""
+        return frame.pixels
+
+    def planes_at(self, frame: Frame, background_probability: np.ndarray | None = None) -> YuvPlanes:
+        return frame.planes
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+Background = ColourBackground | ImageBackground | VideoBackground | BlurBackground | SourceBackground

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import native, pipeline
 from .background import open_background
+from .controls import NEUTRAL, Controls
 from .device import choose_device
 from .engine import Engine, check_tnet_size
 from .errors import ShmStreamError
+from .live_controls import LiveControls
 from .live_options import LiveOptions
 from .outputs import CAMERA, TRANSPARENT, plan_outputs
 from .preset import get_preset
@@ -61,6 +64,10 @@ class JobOptions:
     crf: int | None = None
     """Quality for that encoder, lower is better."""
     overwrite: bool = False
+    controls: Controls = NEUTRAL
+    """What is done to the edges and where people stand."""
+    panel: bool = False
+    """A control page shows the composite, so that a live input needs no file."""
     live: LiveOptions = LiveOptions()
     """How to open and follow an input that is no file."""
 
@@ -108,11 +115,10 @@ class Job:
             self.source = opened.enter_context(_open_source(options))
             bg = None if options.bg is None else os.fspath(options.bg)
             planned = plan_outputs(self.source, options, bg)
-            kinds = {*planned, *(["composite"] if options.vcam else [])}
-            background = None
-            if "composite" in kinds:
-                background = open_background(bg, self.source.width, self.source.height)
-                opened.callback(background.close)
+            kinds = {*planned, *(["composite"] if options.vcam or options.panel else [])}
+            background = open_background(bg, self.source.width, self.source.height) if "composite" in kinds else None
+            self.controls = LiveControls(options.controls, background, bg)
+            opened.callback(self.controls.close)
             self.sinks = {kind: _open_sink(path, kind, options, self.source) for kind, path in planned.items()}
             runner = choose_runner(options.preset, options.runner, options.device)
             self.engine = make_engine(
@@ -120,14 +126,17 @@ class Job:
                 preset,
                 options.tnet_size,
                 outputs=kinds,
-                background=background,
+                controls=self.controls,
                 dense=options.dense,
                 planar=stays_planar(self.source, self.sinks, options.vcam),
             )
             if options.vcam:  # last: from here on the camera is taken
                 self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
             self._closing = opened.pop_all()
+        self.watchers: list[Callable[[Work], None]] = []
+        """Each is given every frame's work, its outputs made and not yet given back, in the sink's thread."""
         self._written = 0
+        self._stopping = threading.Event()
 
     def run(self, on_frame: Callable[[int], None] | None = None) -> Report:
         """Write the outputs. `on_frame(count)` is called after each frame, in another thread.
@@ -138,7 +147,7 @@ class Job:
         started = time.perf_counter()
         try:
             result = pipeline.run(
-                (Work(frame) for frame in self.source),
+                self._works(),
                 self.engine.stages,
                 lambda work: self._write(work, on_frame),
                 finish=self._finish,
@@ -155,10 +164,23 @@ class Job:
             raise
         return self._report(result, time.perf_counter() - started)
 
+    def stop(self) -> None:
+        """End the run as if the input had ended here; from any thread."""
+        self._stopping.set()
+        getattr(self.source, "stop", lambda: None)()
+
+    def _works(self) -> Iterator[Work]:
+        for frame in self.source:
+            if self._stopping.is_set():
+                return
+            yield Work(frame)
+
     def _write(self, work: Work, on_frame: Callable[[int], None] | None) -> None:
         self.engine.wait(work)
         for sink in self.sinks.values():
             sink.write(work.frame, work.outputs[sink.kind])
+        for watch in self.watchers:
+            watch(work)
         self.engine.release(work)
         self._written += 1
         if on_frame is not None:
