@@ -29,9 +29,14 @@ def open_background(spec: str, width: int, height: int) -> Background:
     """
     path = Path(spec)
     if path.is_file():
-        return _open_file(path)
+        return open_background_file(path)
     if spec == "transparent":
         return ColourBackground((0, 0, 0), kind="transparent")
+    return named_background(spec)
+
+
+def named_background(spec: str) -> Background:
+    """A colour, blur or off; never a file, so that whoever asks learns nothing of those. Raises InputError."""
     if spec == "off":
         return SourceBackground()
     if spec == "blur" or spec.startswith("blur:"):
@@ -39,7 +44,8 @@ def open_background(spec: str, width: int, height: int) -> Background:
     return ColourBackground(parse_colour(spec))
 
 
-def _open_file(path: Path):
+def open_background_file(path: Path) -> ImageBackground | VideoBackground:
+    """The picture or video in a file. Raises InputError."""
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageBackground(read_image(path))
     return VideoBackground(VideoSource(path))

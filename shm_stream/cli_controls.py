@@ -36,6 +36,7 @@ def add_controls(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--panel-host", metavar="ADDRESS", help="let other machines see the page (default: 127.0.0.1)")
     group.add_argument("--backgrounds", metavar="DIR", help="pictures and videos to choose from while running")
+    group.add_argument("--slate", metavar="IMAGE", help='what "be right back" shows (default: a card that says so)')
 
 
 def controls_of(facts: dict) -> Controls:
@@ -47,7 +48,7 @@ def controls_of(facts: dict) -> Controls:
 def drop_page_options(facts: dict) -> None:
     """Leave in `facts` only whether there is a page: the job need not know more."""
     facts["panel"] = facts["panel"] is not None
-    for name in ("panel_host", "backgrounds"):
+    for name in ("panel_host", "backgrounds", "slate"):
         del facts[name]
 
 

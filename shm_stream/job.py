@@ -155,7 +155,7 @@ class Job:
                 newest=self.source.live,
             )
             if result.items == 0:
-                if result.interrupted:
+                if result.interrupted or self._stopping.is_set():
                     raise KeyboardInterrupt
                 raise ShmStreamError(self.source.warning or f"no frame of {self.source.path} could be read")
         except BaseException:

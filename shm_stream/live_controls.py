@@ -59,6 +59,11 @@ class LiveControls:
         """The card to show, [H, W, 3] uint8 RGB; before the job runs."""
         self.slate = ImageBackground(pixels)
 
+    def rename(self, name: str) -> None:
+        """Call the present background otherwise."""
+        with self._lock:
+            self._now = replace(self._now, name=name)
+
     def take(self, frame: Frame) -> Setting:
         """The setting for `frame`. Only the fuse stage calls this: it alone uses and closes backgrounds."""
         setting, self._frame = self._now, frame
