@@ -22,7 +22,7 @@ def edit_alpha(alpha: np.ndarray, controls: Controls) -> np.ndarray:
         alpha = move_edge(alpha, controls.shrink * pixels)
     if controls.feather:
         alpha = soften(alpha, controls.feather * pixels)
-    return np.clip(alpha, 0, 1)
+    return alpha
 
 
 def stretch_levels(alpha: np.ndarray, low: float, high: float) -> np.ndarray:

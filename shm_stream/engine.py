@@ -18,7 +18,7 @@ from .errors import InputError
 from .foreground import estimate_foreground
 from .fuse import fuse_composite, gather
 from .hold import Held, copy_picture
-from .light import unknown_logits
+from .light import logits_of
 from .live_controls import LiveControls, Setting
 from .placement import mirrored
 from .planes import new_planes
@@ -143,11 +143,13 @@ class Engine:
         frame, background, composite = self._pictures(work, setting) if "composite" in wanted else (None, None, None)
         foreground = None
         if edits:
-            subject = Subject(self.alpha(work), frame)
+            drawn = self._borrow(work, work.frame.size, np.float32)
+            fuse_composite(work.logits, work.alpha_raw, alpha=drawn)
+            subject = Subject(drawn, frame)
             if estimates:
                 subject.foreground = estimate_foreground(work.frame.pixels, subject.alpha)
             subject = edit_subject(subject, edits, background)
-            work.logits, work.alpha_raw = unknown_logits(), subject.alpha
+            work.logits, work.alpha_raw = logits_of(subject.alpha), subject.alpha
             frame, foreground = subject.picture, subject.foreground
         size = work.frame.size
         alpha8 = self._borrow(work, size, np.uint8) if wanted & {"alpha", "transparent"} else None

@@ -26,7 +26,7 @@ from .controls import Controls
 from .edit import Subject, edit_subject
 from .engine import Engine, edits_of
 from .foreground import estimate_foreground
-from .light import unknown_logits
+from .light import logits_of
 from .live_controls import Setting
 from .placement import mirrored
 from .prior import tnet_shape
@@ -139,7 +139,7 @@ class CudaEngine(Engine):
         subject = edit_subject(subject, edits, background)
         picture = pixels if subject.picture is None else subject.picture
         with on_stream(self._mnet_stream):
-            self._replace(work, *(self._upload(array) for array in (picture, unknown_logits(), subject.alpha)))
+            self._replace(work, *(self._upload(array) for array in (picture, logits_of(subject.alpha), subject.alpha)))
         return subject.foreground
 
     @staticmethod

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import cv2
 import numpy as np
 
@@ -13,6 +11,7 @@ from .fuse import fuse_composite
 from .fuse_arguments import Picture
 from .planes import new_planes, planes_from_rgb
 from .reduce import reduce_to_rgb
+from .trimap import Trimap
 from .yuv_planes import YuvPlanes, picture_size
 
 WRAP_REACH = 12 / 1000
@@ -21,17 +20,33 @@ EDGE = 4
 """Despill reaches its full strength where alpha falls to 1 - 1 / EDGE."""
 
 
-@cache
-def unknown_logits() -> np.ndarray:
-    """[3, 1, 1] float32: every pixel is unknown, so that fusion takes alpha_raw for alpha, exactly."""
-    return np.float32([-100, -100, 100]).reshape(3, 1, 1)
+CELL = 16
+"""Pixels along a side of what `logits_of` looks at together."""
+SURE = 100.0
+"""A logit that leaves nothing to the two others: exp(-2 SURE) is 0 in float32."""
+
+
+def logits_of(alpha: np.ndarray) -> np.ndarray:
+    """[3, h, w] float32 with which fusion takes `alpha` [H, W] float32 for alpha_raw and gives the same alpha back.
+
+    Every pixel could be "unknown". Cells that are all 0 or all 1, their neighbours too, are called what they are, which
+    fusion does several times quicker: up to the next cell's middle, alpha_raw says the same.
+    """
+    rows, columns = (max(1, side // CELL) for side in alpha.shape)
+    mean = cv2.resize(alpha, (columns, rows), interpolation=cv2.INTER_AREA)
+    around = np.ones((3, 3), np.uint8)
+    logits = np.full((3, rows, columns), -SURE, np.float32)
+    logits[Trimap.FOREGROUND][cv2.erode(np.uint8(mean > 1 - 1e-5), around) > 0] = SURE
+    logits[Trimap.BACKGROUND][cv2.erode(np.uint8(mean < 1e-5), around) > 0] = SURE
+    logits[Trimap.UNKNOWN][logits.max(0) < 0] = SURE
+    return logits
 
 
 def blend(weight: np.ndarray, front: Picture, back: Picture) -> Picture:
     """weight * front + (1 - weight) * back for weight [H, W] float32 in 0..1; RGB or planes, a new picture."""
     planar = isinstance(back, YuvPlanes)
     result = new_planes(*back.size, back.tags) if planar else np.empty(back.shape, np.uint8)
-    fuse_composite(unknown_logits(), np.ascontiguousarray(weight), front, back, composite=result)
+    fuse_composite(logits_of(weight), weight, front, back, composite=result)
     return result
 
 

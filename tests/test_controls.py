@@ -12,7 +12,8 @@ from shm_stream import engine as engine_module
 from shm_stream import job as job_module
 from shm_stream.colour import ColourTags
 from shm_stream.controls import Controls
-from shm_stream.light import blend, despilled, wrapped
+from shm_stream.fuse import fuse_composite
+from shm_stream.light import blend, despilled, logits_of, wrapped
 from shm_stream.placement import mirrored, placed, placed_alpha
 from shm_stream.planes import planes_from_rgb, rgb_from_planes
 
@@ -253,3 +254,17 @@ def test_wrong_options_end_before_anything_is_written(tmp_path, monkeypatch, cap
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and message in error
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+@pytest.mark.parametrize("size", [(100, 200), (37, 50), (9, 12), (1, 1)])
+def test_alpha_passes_through_fusion_unchanged(size):
+    """With the logits made for it, also where whole cells are certain."""
+    rng = np.random.default_rng(2)
+    alpha = edges.soften(rng.random(size, dtype=np.float32).round(), 2)
+    alpha[: size[0] // 2, : size[1] // 2] = 1
+    alpha[size[0] // 2 :, size[1] // 2 :] = 0
+    alpha[size[0] // 4, size[1] // 4] = 0.3
+    again = np.empty_like(alpha)
+    fuse_composite(logits_of(alpha), alpha, alpha=again)
+    assert np.abs(again - np.clip(alpha, 0, 1)).max() < 1e-6
+    assert size[0] < 100 or {*logits_of(alpha).argmax(0).ravel()} == {0, 1, 2}

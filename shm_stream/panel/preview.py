@@ -43,12 +43,13 @@ class Preview:
         if not views or now < self._due:
             return
         self._due = max(self._due + 1 / PER_SECOND, now - 1 / PER_SECOND)
-        pictures = {view: self._small(work, view) for view in views}
+        pictures = {view: self.small(work, view) for view in views}
         with self._changed:
             self._waiting = pictures
             self._changed.notify_all()
 
-    def _small(self, work: Work, view: str) -> np.ndarray:
+    def small(self, work: Work, view: str) -> np.ndarray:
+        """[h, w, 3] RGB or, of alpha, [h, w] uint8: at most WIDEST columns."""
         height, width = work.frame.size
         shrink = min(1.0, WIDEST / width)
         size = max(1, round(height * shrink)), max(1, round(width * shrink))
