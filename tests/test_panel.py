@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import shutil
 import struct
+import subprocess
 import threading
 import time
 import zlib
@@ -487,3 +490,26 @@ def test_a_file_with_a_page_is_written_as_ever(tmp_path, monkeypatch, capsys):
     assert cli.main([str(clip), "--bg", "red", "--panel", "0"]) == 0
     assert "control page: http://127.0.0.1:" in capsys.readouterr().err
     assert read_numbers(tmp_path / "clip_composite.mp4") == list(range(8))
+
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "panel.md"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt-get install curl")
+@pytest.mark.skipif(not DOCS.exists(), reason="needs the source tree")
+def test_the_documented_requests_work(tmp_path, folder, monkeypatch):
+    """Every line of the block in docs/panel.md, in its order, but for the port."""
+    monkeypatch.setenv(guard.TOKEN_VARIABLE, "choose-16-or-more-letters")
+    block = re.search(r"<!-- curl -->\n```sh\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)[1]
+    cv2.imwrite(str(tmp_path / "sea.jpg"), np.zeros((20, 30, 3), np.uint8))
+    with served(tmp_path, folder=folder) as (server, desk):
+        script = block.replace("127.0.0.1:8765", f"127.0.0.1:{server.port}")
+        done = subprocess.run(
+            ["sh", "-ec", script], cwd=tmp_path, capture_output=True, text=True, timeout=40, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        assert desk.job._stopping.is_set()
+        assert desk.background == desk.library.choices()[0].id  # one step on from blur
+        assert '"feather": 3.0' in done.stdout and '"mirror": true' in done.stdout
+        assert [choice.name for choice in desk.library.choices()] == ["blue.png", "green.png", "sea.jpg"]
+    assert cv2.imread(str(tmp_path / "now.jpg")).shape == (96, 128, 3)
