@@ -12,6 +12,7 @@ _LAZY = {
     "Matting": ".matting_api",
     "VideoMatting": ".matting_api",
     "matte_video": ".matting_api",
+    "LiveOptions": ".live_options",
     "Report": ".job",
     "Trimap": ".trimap",
     "estimate_foreground": ".foreground",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -10,13 +11,29 @@ from pathlib import Path
 import av
 
 from .source_video import open_container
+from .stream_audio import StreamAudio
 
 
-def refused_codecs(path: Path, container: str) -> list[str]:
-    """Names of the audio codecs in `path` that `container` (FFmpeg's name) cannot hold; [] if it holds all."""
-    with open_container(path) as source:
-        tried = _try_streams(source, container)
-        return [_codec_name(source.streams[index]) for index, fits in tried.items() if not fits]
+def audio_of(source: str | os.PathLike | StreamAudio) -> FileAudio | StreamAudio:
+    """The sound of a file, or of a stream as it is."""
+    return source if isinstance(source, StreamAudio) else FileAudio(Path(source))
+
+
+class FileAudio:
+    """The audio streams of a file."""
+
+    def __init__(self, path: Path):
+        self._path = path
+
+    def refused_codecs(self, container: str) -> list[str]:
+        """Names of the codecs that `container` (FFmpeg's name) cannot hold; [] if it holds all."""
+        with open_container(self._path) as source:
+            tried = _try_streams(source, container)
+            return [_codec_name(source.streams[index]) for index, fits in tried.items() if not fits]
+
+    def copy_to(self, output, container: str) -> AudioCopy:
+        """Add those that fit to an open output that has written nothing yet."""
+        return AudioCopy(self._path, output, container)
 
 
 def _codec_name(stream) -> str:

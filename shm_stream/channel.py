@@ -30,21 +30,12 @@ class Channel:
         """Append `item`, waiting for room. Raises Closed or Killed, and then the item was not taken."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._items) < self._depth or self._closed or self._killed)
-            self._raise_ended()
+            if self._killed:
+                raise Killed
+            if self._closed:
+                raise Closed
             self._items.append(item)
             self._changed.notify_all()
-
-    def wait_for_room(self) -> None:
-        """Return when `put` would not wait. Raises Closed or Killed."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._items) < self._depth or self._closed or self._killed)
-            self._raise_ended()
-
-    def _raise_ended(self) -> None:
-        if self._killed:
-            raise Killed
-        if self._closed:
-            raise Closed
 
     def get(self):
         """Take the oldest item, waiting for one. Raises Closed after the last one, Killed at once."""

@@ -48,6 +48,10 @@ def _run(argv: list[str]) -> int:
         from .cli_batch import run_batch
 
         return run_batch(argv[1:])
+    if argv[:1] == ["doctor"]:
+        from .cli_doctor import run_doctor
+
+        return run_doctor(argv[1:])
     arguments = make_parser().parse_args(argv)
     from .attend import attended
     from .job import Job  # after the options: --help and a misspelt option need no media library

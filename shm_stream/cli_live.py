@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .live_options import RAW_EXAMPLE, LiveOptions, parse_rate, parse_raw, parse_size
 
-NAMES = ("loop", "live", "reconnect_seconds", "size", "rate", "input_format", "raw")
+NAMES = ("loop", "live", "listen", "reconnect_seconds", "size", "rate", "input_format", "raw")
 """Of the parsed options that become LiveOptions."""
 
 
@@ -16,6 +16,7 @@ def add_live(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("live inputs")
     group.add_argument("--loop", action="store_true", help="repeat a video as if it were a camera")
     group.add_argument("--live", action="store_true", help="drop frames rather than fall behind, for - and http too")
+    group.add_argument("--listen", action="store_true", help="wait for a sender such as OBS to connect to this address")
     group.add_argument(
         "--reconnect", metavar="SECONDS", dest="reconnect_seconds", type=_seconds, default=30.0,
         help="how long to try to get a lost input back; 0: never (default: 30)",
@@ -42,8 +43,9 @@ class _ListCameras(argparse.Action):
 
     def __call__(self, parser, namespace, values, option_string=None):
         from .cameras import describe_cameras
+        from .cli_eval import say
 
-        print(describe_cameras())
+        say(describe_cameras())
         parser.exit()
 
 

@@ -34,6 +34,7 @@ examples:
 
 To measure mattes against labels, or how steady they are: shm-stream eval (see shm-stream eval --help).
 To measure how fast this machine is: shm-stream bench (see shm-stream bench --help).
+To see what this machine has and lacks: shm-stream doctor.
 To make whole folders, and go on after an interruption: shm-stream batch (see shm-stream batch --help).
 """
 

@@ -24,8 +24,10 @@ from .runners import load_runner
 from .sink import open_sink
 from .sink_camera import CameraSink
 from .source import open_source
-from .source_video import VideoSource
 from .work import Work
+
+LIVE_FRAMES = 3
+"""Of a live input on their way at once: T-Net, M-Net and the outputs work side by side, and no frame waits long."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class Job:
                 lambda work: self._write(work, on_frame),
                 finish=self._finish,
                 stop=getattr(self.source, "stop", None),
-                newest=self.source.live,
+                in_flight=LIVE_FRAMES if self.source.live else None,
             )
             if result.items == 0:
                 if result.interrupted or self._stopping.is_set():
@@ -260,7 +262,7 @@ def _open_sink(path: str, kind: str, options: JobOptions, source):
         codec=options.codec if main else None,
         crf=options.crf if main else None,
         overwrite=options.overwrite,
-        audio_from=source.path if isinstance(source, VideoSource) else None,
+        audio_from=source.audio_from,
         start_seconds=options.start,
         duration_seconds=options.duration,
     )

@@ -36,6 +36,8 @@ class LiveOptions:
     """Repeat a video file as if it were a camera, at its own rate."""
     live: bool = False
     """Drop frames that come while the engine is busy, also of stdin and http."""
+    listen: bool = False
+    """Wait for a sender that connects here (rtmp, rtsp, tcp, http), instead of connecting to a server."""
     reconnect_seconds: float = 30.0
     """How long to try to get a lost live input back; 0: never."""
     size: tuple[int, int] | None = None

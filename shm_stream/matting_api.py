@@ -13,6 +13,7 @@ from .engine import check_tnet_size
 from .errors import InputError
 from .frame import Frame
 from .job import Job, JobOptions, Report, choose_runner, make_engine
+from .live_options import LiveOptions
 from .preset import get_preset
 from .work import Work
 
@@ -96,8 +97,9 @@ def matte_video(
     crf: int | None = None,
     overwrite: bool = False,
     controls: Controls = NEUTRAL,
+    live: LiveOptions | None = None,
 ) -> Report:
-    """Do to a file (video, image or folder of images) what the command `shm-stream` does. See `JobOptions`.
+    """Do to a video, an image, a folder, a camera or a stream what the command `shm-stream` does. See `JobOptions`.
 
     `bg` is an image, a video, a colour ("#00b140", "teal"), "blur", "blur:N" or "transparent"; the result goes to
     `output`, or beside the input with `_composite` in its name. `alpha` and `foreground` are further outputs.
@@ -124,6 +126,7 @@ def matte_video(
         crf=crf,
         overwrite=overwrite,
         controls=controls,
+        live=live or LiveOptions(),
     )
     with Job(options) as job:
         return job.run()

@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 from . import partial
+from .audio import audio_of
 from .errors import InputError, ShmStreamError
 from .sink_images import SETTINGS as IMAGE_SETTINGS
 from .sink_images import FolderSink, ImageSink, check_suffix
 from .sink_video import VideoSink
+from .stream_audio import StreamAudio
 from .video_codecs import CONTAINERS, container_of
 
 Sink = VideoSink | ImageSink | FolderSink
@@ -25,7 +27,7 @@ def open_sink(
     codec: str | None = None,
     crf: int | None = None,
     overwrite: bool = False,
-    audio_from: str | os.PathLike | None = None,
+    audio_from: str | os.PathLike | StreamAudio | None = None,
     start_seconds: float = 0.0,
     duration_seconds: float | None = None,
 ) -> Sink:
@@ -33,8 +35,8 @@ def open_sink(
 
     `kind` says what `write(frame, pixels)` gets: [H, W, 3] uint8 RGB ("composite", "foreground"), [H, W] uint8
     ("alpha") or [H, W, 4] uint8 straight RGBA ("transparent"). The extension decides the container; a folder
-    (existing, without extension, or ending in a slash) gets PNG files. `audio_from` is a file whose audio is
-    copied into composite and transparent videos, cut at `start_seconds` and at the end of the video if
+    (existing, without extension, or ending in a slash) gets PNG files. `audio_from` is a file, or the sound of a
+    stream, that is copied into composite and transparent videos, cut at `start_seconds` and at the end of the video if
     `duration_seconds` or a frame limit of the source asked for one. A sink has `path`, `kind`, `warning` (one line
     about what was left out, or None), `takes_planes` (`write` also takes composites that are YuvPlanes of the source's
     matrix and range), `finish()` and `abort()`. Raises InputError.
@@ -48,7 +50,7 @@ def open_sink(
     if suffix in IMAGE_SETTINGS:
         return _image_sink(path, source, kind, codec, crf, overwrite)
     _check_video_target(path, source, overwrite)
-    audio = Path(audio_from) if audio_from is not None and kind in WITH_AUDIO else None
+    audio = audio_of(audio_from) if audio_from is not None and kind in WITH_AUDIO else None
     cut_end = duration_seconds is not None or source.limited
     return VideoSink(
         path, source, kind=kind, codec=codec, crf=crf, audio_from=audio, cut_start=start_seconds > 0, cut_end=cut_end

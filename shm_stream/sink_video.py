@@ -11,12 +11,14 @@ import av
 import numpy as np
 
 from . import partial
-from .audio import AudioCopy, refused_codecs
 from .errors import ShmStreamError
 from .frame import Frame
 from .planes import frame_from_grey, frame_from_rgb, set_tags
 from .video_codecs import add_video_stream, choose_encoding
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
+
+FRAGMENT_SECONDS = 2
+"""How much of a live recording can be lost when it is cut off."""
 
 
 class VideoSink:
@@ -25,7 +27,7 @@ class VideoSink:
     Colours are written with the source's matrix and range and tagged so (ProRes and mattes: always limited range).
     """
 
-    def __init__(self, path: Path, source, *, kind: str, codec, crf, audio_from: Path | None, cut_start, cut_end):
+    def __init__(self, path: Path, source, *, kind: str, codec, crf, audio_from, cut_start, cut_end):
         self.path = path
         self.kind = kind
         self.warning: str | None = None
@@ -47,7 +49,7 @@ class VideoSink:
         return self._encoding.pix_fmt == "yuv420p" and same_numbers(self._encoding.tags, self._source.colour)
 
     def _check_audio(self) -> None:
-        refused = refused_codecs(self._audio_from, self._encoding.container)
+        refused = self._audio_from.refused_codecs(self._encoding.container)
         if refused:
             names = ", ".join(dict.fromkeys(refused))
             self.warning = f"{names} audio does not fit into {self.path.suffix} and is left out; .mkv would keep it"
@@ -92,16 +94,22 @@ class VideoSink:
     def _open(self, frame: Frame, size: tuple[int, int]) -> None:
         self._size = size[::-1]
         encoding = self._encoding
-        options = {"movflags": "+faststart"} if encoding.container == "mp4" else {}
         self._container = av.open(
-            f"file:{self._partial.absolute()}", "w", format=encoding.container, container_options=options
+            f"file:{self._partial.absolute()}", "w", format=encoding.container, container_options=self._layout()
         )
         self._stream = add_video_stream(self._container, encoding, self._size, self._source.rate)
         self._stream.time_base = self._stream.codec_context.time_base = frame.time_base
         self._stream.codec_context.sample_aspect_ratio = self._source.sample_aspect_ratio
         if self._audio_from is not None:
-            self._audio = AudioCopy(self._audio_from, self._container, encoding.container)
+            self._audio = self._audio_from.copy_to(self._container, encoding.container)
             self._audio.start(getattr(self._source, "origin_seconds", None) or Fraction(0), cut=self._cut_start)
+
+    def _layout(self) -> dict[str, str]:
+        """How the muxer arranges a file. A recording that is cut off, by a power failure for one, stays playable."""
+        if self._source.live:
+            fragments = {"movflags": "+hybrid_fragmented", "frag_duration": str(FRAGMENT_SECONDS * 1_000_000)}
+            return {"flush_packets": "1", "cluster_time_limit": str(FRAGMENT_SECONDS * 1000), **fragments}
+        return {"movflags": "+faststart"} if self._encoding.container == "mp4" else {}
 
     def _av_frame(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:
         height, width = picture_size(picture)

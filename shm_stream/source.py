@@ -32,9 +32,10 @@ def open_source(
     `live` (frames that come while nobody asks are dropped), `path`, `width`, `height` (upright; of the first image in a
     folder), `planar` (frames come as YuvPlanes, but for those that change size or format in mid-stream), `rate`
     (Fraction), `frame_count` (estimate or None), `colour` (ColourTags), `sample_aspect_ratio` (Fraction), `files` (the
-    paths it reads), `limited` (an end was asked for), `exhausted` (the last iteration went to its end),
-    `origin_seconds` (where in the file the first frame lay; known once it was delivered) and, after iteration,
-    `warning` (None or one line saying what could not be decoded). Raises InputError.
+    paths it reads), `audio_from` (what `open_sink` copies sound from, or None), `limited` (an end was asked for),
+    `exhausted` (the last iteration went to its end), `origin_seconds` (where in the input the first frame lay; known
+    once it was delivered) and, after iteration, `warning` (None or one line saying what could not be decoded). Raises
+    InputError.
     """
     _check_limits(start_seconds, duration_seconds, max_frames)
     address = parse_address(os.fspath(path), live) if live is not None else None

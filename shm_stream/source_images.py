@@ -30,6 +30,7 @@ class ImageSource:
 
     planar = False
     live = False
+    audio_from = None
 
     def __init__(self, path: Path, *, max_frames: int | None = None):
         self.path = path

@@ -50,16 +50,26 @@ class StreamSource:
             self._reader.stop()
             raise
         self._describe()
+        self._tell_what_was_not_given(options)
 
     def _describe(self) -> None:
         upright, self.rate = self._reader.upright, self._reader.rate
         self.width, self.height, self.colour = upright.width, upright.height, upright.colour
         self.sample_aspect_ratio, self.planar = upright.sample_aspect_ratio, upright.planar
-        self.audio = self._reader.audio
+        self.audio_from = self._reader.audio
         limits = [self._max_frames]
         if self._duration_seconds is not None:
             limits.append(max(1, round(self._duration_seconds * self.rate)))
         self.frame_count = min((limit for limit in limits if limit is not None), default=None)
+
+    def _tell_what_was_not_given(self, asked: LiveOptions) -> None:
+        """Cameras take the nearest that they have."""
+        if asked.size is not None and asked.size != (self.width, self.height):
+            width, height = asked.size
+            self._tell(f"{self._name} gives {self.width}x{self.height}, not the {width}x{height} asked for")
+        if asked.rate is not None and self.rate < asked.rate * Fraction(9, 10):
+            hint = "; --input-format mjpeg is often faster" if asked.input_format is None else ""
+            self._tell(f"{self._name} gives {float(self.rate):g} fps, not the {float(asked.rate):g} asked for{hint}")
 
     @property
     def dropped(self) -> int:
@@ -73,15 +83,18 @@ class StreamSource:
         duration = max(1, round(1 / (self.rate * TIME_BASE)))
         if self.live:
             self._handover.count_from_here()
-        for index, (seconds, picture) in enumerate(self._pictures()):
-            if index == 0:
-                self.origin_seconds = seconds
-            pts = round((seconds - self.origin_seconds) / TIME_BASE)
-            if self._duration_seconds is not None and pts * TIME_BASE >= self._duration_seconds:
-                return
-            yield Frame(self._reader.upright(picture), index, pts, TIME_BASE, duration)
-            if index + 1 == self._max_frames:
-                return
+        try:
+            for index, (seconds, picture) in enumerate(self._pictures()):
+                if index == 0:
+                    self.origin_seconds = seconds
+                pts = round((seconds - self.origin_seconds) / TIME_BASE)
+                if self._duration_seconds is not None and pts * TIME_BASE >= self._duration_seconds:
+                    return
+                yield Frame(self._reader.upright(picture), index, pts, TIME_BASE, duration)
+                if index + 1 == self._max_frames:
+                    return
+        finally:
+            self.stop()  # what comes from now on is not dropped, it is not wanted
         self._raise_failure()
         self.exhausted, self.warning = True, self._end_warning()
 

@@ -33,6 +33,7 @@ class VideoSource:
     def __init__(self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None):
         self.path = path
         self.files = [path]
+        self.audio_from = path
         self.start_seconds = start_seconds
         self.duration_seconds = duration_seconds
         self.max_frames = max_frames

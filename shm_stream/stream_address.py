@@ -16,6 +16,13 @@ from .live_options import LiveOptions
 STDIN = "-"
 LIVE_PROTOCOLS = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "rtp")
 FILE_PROTOCOLS = ("http", "https")
+LISTENING = {
+    "rtmp": {"listen": "1"},
+    "rtsp": {"rtsp_flags": "listen", "listen_timeout": "86400"},
+    "tcp": {"listen": "1"},
+    "http": {"listen": "1"},
+}
+"""Protocols whose sender may connect to us → FFmpeg's options for it."""
 SCREEN_WORDS = ("screen", "x11grab")
 DISPLAY = re.compile(r"(?:x11grab:)?([\w.-]*:[0-9]+(?:\.[0-9]+)?(?:\+[0-9]+,[0-9]+)?)")
 """An X display with its screen, and where on it the picture begins."""
@@ -37,8 +44,15 @@ class StreamAddress:
     format: str | None = None
     """FFmpeg's name of the format or device, where it cannot be found out from what is read."""
     options: dict[str, str] = field(default_factory=dict)
+    listens: bool = False
+    """The sender connects to us."""
     live: bool = True
-    """Frames come when they come: old ones are dropped, and what is lost is opened again."""
+    """Frames come when they come, and old ones are dropped."""
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether it makes sense to open it again when it was lost."""
+        return self.live and self.kind in ("camera", "screen", "network")
 
     @property
     def stem(self) -> str:
@@ -76,7 +90,7 @@ def _stdin(options: LiveOptions) -> StreamAddress:
     if raw is not None:
         width, height = raw.size
         settings |= {"video_size": f"{width}x{height}", "pixel_format": raw.pix_fmt, "framerate": str(raw.rate)}
-    return StreamAddress("stdin", "stdin", "fd:", raw and "rawvideo", settings, options.live)
+    return StreamAddress("stdin", "stdin", "fd:", raw and "rawvideo", settings, live=options.live)
 
 
 def _camera(device: str, name: str, options: LiveOptions) -> StreamAddress:
@@ -113,8 +127,11 @@ def _network(text: str, options: LiveOptions) -> StreamAddress:
     if protocol not in LIVE_PROTOCOLS + FILE_PROTOCOLS:
         known = ", ".join(LIVE_PROTOCOLS + FILE_PROTOCOLS)
         raise InputError(f"unknown protocol {protocol}:// in {without_password(text)}; use one of {known}")
-    live = options.live or protocol in LIVE_PROTOCOLS
-    return StreamAddress("network", without_password(text), text, None, _network_settings(protocol, live), live)
+    if options.listen and protocol not in LISTENING:
+        raise InputError(f"--listen is for {', '.join(LISTENING)}; {protocol}:// needs no connection or a server")
+    live = options.live or options.listen or protocol in LIVE_PROTOCOLS
+    settings = _network_settings(protocol, live) | (LISTENING[protocol] if options.listen else {})
+    return StreamAddress("network", without_password(text), text, None, settings, options.listen, live)
 
 
 def _network_settings(protocol: str, live: bool) -> dict[str, str]:
@@ -123,7 +140,7 @@ def _network_settings(protocol: str, live: bool) -> dict[str, str]:
     if protocol == "udp":
         return {"overrun_nonfatal": "1", "fifo_size": "50000"}
     if protocol in FILE_PROTOCOLS and not live:
-        return {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "4"}  # goes on where it was
+        return {"reconnect": "1", "reconnect_delay_max": "30"}  # goes on where it was
     return {}
 
 
@@ -140,6 +157,7 @@ def _check_options(text: str, address: StreamAddress | None, options: LiveOption
     wrong = {
         "--loop": options.loop and kind not in ("loop", "file"),
         "--live": options.live and kind == "file",
+        "--listen": options.listen and kind != "network",
         "--raw": options.raw is not None and kind != "stdin",
         "--size": options.size is not None and kind not in ("camera", "screen"),
         "--fps": options.rate is not None and kind not in ("camera", "screen"),
@@ -148,6 +166,7 @@ def _check_options(text: str, address: StreamAddress | None, options: LiveOption
     uses = {
         "--loop": "repeats a video file",
         "--live": "is for streams and stdin; --loop plays a file like a camera",
+        "--listen": "is for network streams",
         "--raw": "says what stdin carries: give - as the input",
         "--size": "is for cameras and screens",
         "--fps": "is for cameras and screens",

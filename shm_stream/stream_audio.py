@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -48,7 +49,7 @@ class StreamAudio:
         known = [stream for stream in streams if stream.codec_context is not None]
         if self._holder is None:  # an output nobody reads: it keeps the parameters when the connection is gone
             self._holder = av.open(io.BytesIO(), "w", format="matroska")
-            self.templates = [self._holder.add_stream_from_template(stream) for stream in known]
+            self.templates = [_added(self._holder, stream) for stream in known]
         same = zip(known, self.templates, strict=False)
         self._indices = {
             stream.index: position
@@ -67,7 +68,9 @@ class StreamAudio:
             return
         early, self._early = self._early, []
         for waiting in early:
-            self._keep(waiting, clock.other_seconds(waiting.pts * waiting.time_base))
+            seconds = clock.other_seconds(waiting.pts * waiting.time_base)
+            if clock.is_near(seconds):
+                self._keep(waiting, seconds)
 
     def _keep(self, packet, seconds: Fraction) -> None:
         position = self._indices[packet.stream_index]
@@ -78,6 +81,15 @@ class StreamAudio:
                 self._recent.popleft()
             for reader in self._readers:
                 reader.append(sound)
+
+    def refused_codecs(self, container: str) -> list[str]:
+        """Names of the codecs that `container` (FFmpeg's name) cannot hold; [] if it holds all."""
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            return [template.codec_context.name for template in self.templates if _added(trial, template) is None]
+
+    def copy_to(self, output, container: str) -> SoundCopy:
+        """Add those that fit to an open output that has written nothing yet."""
+        return SoundCopy(self, output)
 
     def subscribe(self) -> deque[Sound]:
         """A queue with the recent packets, which all later ones are appended to."""
@@ -90,3 +102,49 @@ class StreamAudio:
         """Nothing more is appended to `reader`."""
         with self._lock:
             self._readers = [other for other in self._readers if other is not reader]
+
+
+class SoundCopy:
+    """Every sound of a stream that fits into `output`, in step with the video there. Used like `audio.AudioCopy`."""
+
+    def __init__(self, audio: StreamAudio, output):
+        """`output`: an open PyAV output container that has written nothing yet; its streams are added here."""
+        self._audio = audio
+        self._targets = [_added(output, template) for template in audio.templates]
+        self._ends: dict[int, Fraction] = {}  # of what was written, by stream
+        self._queue = audio.subscribe()
+        self._origin_seconds = Fraction(0)
+
+    def start(self, origin_seconds: Fraction, *, cut: bool) -> None:
+        """`origin_seconds`: when the output begins. What sounded before is left out whatever `cut` says."""
+        self._origin_seconds = origin_seconds
+
+    def packets_until(self, end_seconds: float | Fraction) -> Iterator:
+        """Packets that begin before `end_seconds`, as far as they have come, ready to be muxed."""
+        while self._queue and self._queue[0].seconds - self._origin_seconds < end_seconds:
+            sound = self._queue.popleft()
+            target, length = self._targets[sound.stream], sound.duration * sound.time_base
+            # half of a packet may overlap, where a clip begins again or a stream comes back
+            if target is not None and sound.seconds >= self._ends.get(sound.stream, self._origin_seconds) - length / 2:
+                self._ends[sound.stream] = sound.seconds + length
+                yield self._packet(sound, target)
+
+    def _packet(self, sound: Sound, target) -> av.Packet:
+        packet = av.Packet(sound.data)
+        packet.pts = packet.dts = max(0, round((sound.seconds - self._origin_seconds) / sound.time_base))
+        packet.time_base, packet.duration, packet.is_keyframe = sound.time_base, sound.duration, True
+        packet.stream = target
+        return packet
+
+    def close(self) -> None:
+        self._audio.unsubscribe(self._queue)
+
+
+def _added(output, template):
+    """A copy of the stream `template` in `output`, or None when it cannot be held there."""
+    try:
+        copy = output.add_stream_from_template(template)
+    except ValueError:
+        return None
+    copy.metadata.update(template.metadata)  # language, title
+    return copy

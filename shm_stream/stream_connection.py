@@ -17,6 +17,8 @@ OPEN_SECONDS = 10.0
 """How long a server may take to answer, and a sender to say what it sends."""
 SILENCE_SECONDS = 5.0
 """A network stream that gives no data for so long counts as lost."""
+FILE_SILENCE_SECONDS = 60.0
+"""The same for a file on a server, which FFmpeg itself tries to go on with."""
 USUAL_RATES = (1, 240)
 """A declared rate outside is none (FLV says 1000)."""
 MEASURED_FRAMES = 12
@@ -34,10 +36,17 @@ def connected(address: StreamAddress) -> Iterator[tuple]:
 def _open(address: StreamAddress):
     if address.kind == "loop":
         return open_container(Path(address.name))
-    limits = (OPEN_SECONDS, SILENCE_SECONDS) if address.kind == "network" else (None, None)
-    if "listen" in address.url:  # the sender may come when it likes
-        limits = (None, SILENCE_SECONDS)
-    return av.open(address.url, format=address.format, options=dict(address.options), timeout=limits, **LENIENT)
+    return av.open(
+        address.url, format=address.format, options=dict(address.options), timeout=_time_limits(address), **LENIENT
+    )
+
+
+def _time_limits(address: StreamAddress) -> tuple[float | None, float | None]:
+    """Seconds for opening and for each read; None: it may take as long as it likes."""
+    if address.kind != "network":
+        return None, None
+    silence = SILENCE_SECONDS if address.live else FILE_SILENCE_SECONDS
+    return (None if address.listens else OPEN_SECONDS), silence  # a sender comes when it likes
 
 
 def declared_rate(stream) -> Fraction | None:

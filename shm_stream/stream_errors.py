@@ -13,7 +13,7 @@ import av
 from .stream_address import StreamAddress
 
 LIST = "see what there is with  shm-stream --list-cameras"
-NOT_INDEXED = "an mp4 with its index at the end cannot be read from a pipe: pipe mkv, ts or nut, or name the file"
+NOT_INDEXED = "an mp4 with its index at the end cannot be piped (pipe mkv, ts or nut, or name the file)"
 
 
 def describe(error: Exception, address: StreamAddress) -> str:
@@ -24,6 +24,8 @@ def describe(error: Exception, address: StreamAddress) -> str:
 
 def _camera(error: Exception, address: StreamAddress) -> str:
     device, code = address.url, _code(error)
+    if code == errno.ENODEV:
+        return f"{device} was unplugged, or its driver is gone; plug it in again"
     if not os.path.exists(device):
         return f"there is no camera {device}; plug it in, or {LIST}"
     if not stat.S_ISCHR(os.stat(device).st_mode):
@@ -32,9 +34,7 @@ def _camera(error: Exception, address: StreamAddress) -> str:
         return f"no permission for {device}; type  sudo usermod -aG video $USER  and log in again"
     if code == errno.EBUSY:
         return f"{device} is in use by another program; close it (to see which:  fuser -v {device} )"
-    if code in (errno.ENODEV, errno.ENXIO):
-        return f"{device} was unplugged or its driver is gone; plug it in again"
-    if code == errno.ENOTTY:
+    if code in (errno.ENOTTY, errno.ENXIO):
         return f"{device} is not a camera; {LIST}"
     if code == errno.EINVAL:
         return f"{device} refuses the size, rate or format that was asked for; {LIST}"
@@ -67,14 +67,14 @@ def _network(error: Exception, address: StreamAddress) -> str:
         return f"nothing came from {name} in time: is the sender running, and is the stream key right?"
     if not _resolves(parts.hostname):
         return f"the name '{parts.hostname}' is not known; check its spelling and the network"
+    if parts.scheme.startswith("http"):
+        return f"cannot read {name}: {_reason(error)}; an mp4 with its index at the end needs a server that can seek"
     return f"cannot read {name}: {_reason(error)}; check the stream key, and that somebody is streaming to it"
 
 
 def _stdin(error: Exception, address: StreamAddress) -> str:
     if isinstance(error, av.InvalidDataError):
-        return f"what comes from stdin is not a video that can be read there ({NOT_INDEXED}; for bare frames: --raw)"
-    if isinstance(error, (av.EOFError, EOFError)):
-        return "nothing came from stdin: the program before the pipe ended without writing"
+        return f"stdin carries no video that can be read: bare frames need --raw, and {NOT_INDEXED}"
     return f"cannot read stdin: {_reason(error)}"
 
 

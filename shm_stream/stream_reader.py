@@ -128,8 +128,7 @@ class StreamReader:
             return
         times = [own for _, own in self._waiting if own is not None]
         self.rate = declared_rate(stream) or measured_rate(times)
-        follows_wall = self._address.live and self._address.kind != "loop"
-        self._clock = StreamClock(1 / self.rate, follows_wall=follows_wall)
+        self._clock = StreamClock(1 / self.rate, follows_wall=self._address.comes_back)
         self.upright = Upright(self._waiting[0][0], stream.sample_aspect_ratio)
         waiting, self._waiting = self._waiting, []
         self._began = time.monotonic()
@@ -152,7 +151,7 @@ class StreamReader:
         if self._address.kind == "loop" and problem is None and self._frames:
             return True
         limit = self._options.reconnect_seconds
-        if not self._address.live or self._address.kind == "loop" or not limit:
+        if not self._address.comes_back or not limit:
             self.problem = problem
             return False
         now, reason = time.monotonic(), problem or f"{self._address.name} ended"

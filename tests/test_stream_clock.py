@@ -61,7 +61,7 @@ def test_frames_without_timestamps(wall):
     assert file.frame_seconds(None) == STEP
 
 
-@pytest.mark.parametrize("jump", [-50, 95_443, -95_443])
+@pytest.mark.parametrize("jump", [-1, -50, 95_443, -95_443])
 def test_a_live_streams_jump_is_a_new_beginning(wall, jump):
     """MPEG-TS counts to 95443.7 s and begins again; a restarted encoder does so at once."""
     clock = StreamClock(STEP, follows_wall=True, now=wall)
