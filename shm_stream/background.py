@@ -69,7 +69,20 @@ def parse_colour(spec: str) -> tuple[int, int, int]:
     return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
 
 
-class _StillBackground:
+class _PlainBackground:
+    """What has nothing open and no clock."""
+
+    def prepare(self, frame: Frame) -> None:
+        """Do beforehand, in the thread of whoever brings it, what can be done for frames like this one."""
+
+    def begin(self, frame: Frame) -> None:
+        """It is shown from this frame on."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _StillBackground(_PlainBackground):
     """What is the same for all frames of one size."""
 
     _planes: YuvPlanes | None = None
@@ -81,8 +94,9 @@ class _StillBackground:
             self._planes = planes_from_rgb(self.at(frame), tags)
         return self._planes
 
-    def close(self) -> None:
-        """Nothing is open."""
+    def prepare(self, frame: Frame) -> None:
+        """Fit it."""
+        (self.at if frame.planes is None else self.planes_at)(frame)
 
 
 class ColourBackground(_StillBackground):
@@ -117,7 +131,7 @@ class ImageBackground(_StillBackground):
         return self._fitted
 
 
-class BlurBackground:
+class BlurBackground(_PlainBackground):
     """The scene itself, blurred without the subject's colours."""
 
     kind = "blur"
@@ -136,11 +150,8 @@ class BlurBackground:
     def _sigma(self, frame: Frame) -> float:
         return self.strength / 1000 * frame.size[0]
 
-    def close(self) -> None:
-        """Nothing is open."""
 
-
-class SourceBackground:
+class SourceBackground(_PlainBackground):
     """The scene as it is: the composite is the frame."""
 
     kind = "off"
@@ -151,9 +162,6 @@ class SourceBackground:
 
     def planes_at(self, frame: Frame, background_probability: np.ndarray | None = None) -> YuvPlanes:
         return frame.planes
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 Background = ColourBackground | ImageBackground | VideoBackground | BlurBackground | SourceBackground

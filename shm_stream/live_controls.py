@@ -47,10 +47,12 @@ class LiveControls:
             return self._now.controls
 
     def show(self, background: Background, name: str) -> None:
-        """Composite over `background` from the next frame on; it is closed when another has taken its place."""
-        frame = self._frame
-        if frame is not None and background.kind in ("image", "colour"):
-            (background.at if frame.planes is None else background.planes_at)(frame)
+        """Composite over `background` from the next frame on; it is closed when another has taken its place.
+
+        Raises InputError when it cannot be read; then the old one stays.
+        """
+        if self._frame is not None:
+            background.prepare(self._frame)
         with self._lock:
             self._now = replace(self._now, background=background, name=name)
             self.problem = None
@@ -69,9 +71,9 @@ class LiveControls:
         setting, self._frame = self._now, frame
         if setting.background is not self._used.background:
             try:
-                if setting.background.kind == "video":
-                    setting.background.begin(frame)
+                setting.background.begin(frame)
             except ShmStreamError as error:
+                setting.background.close()
                 setting = self._keep_old(str(error))
             else:
                 self._used.background.close()

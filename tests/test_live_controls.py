@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from stand_ins import StandInRunner, numbered_clip, read_numbers, read_pictures, write_clip
+from stand_ins import StandInRunner, frame_number, numbered_clip, read_numbers, read_pictures, write_clip
 
 from shm_stream import InputError
 from shm_stream.background import open_background
@@ -97,8 +97,8 @@ def test_the_slate_covers_the_composite(tmp_path, clip):
     assert near(colours[:4], RED) and near(colours[4:], BLUE)
 
 
-def frame(index: int) -> Frame:
-    return Frame(np.zeros((8, 8, 3), np.uint8), index, index, Fraction(1, 25), 1)
+def frame(index: int, size=(8, 8)) -> Frame:
+    return Frame(np.zeros((*size, 3), np.uint8), index, index, Fraction(1, 25), 1)
 
 
 class Counted:
@@ -109,6 +109,11 @@ class Counted:
 
     def at(self, frame, probability=None):
         return np.zeros((*frame.size, 3), np.uint8)
+
+    def prepare(self, frame):
+        """Nothing to do."""
+
+    begin = prepare
 
     def close(self):
         self.closed += 1
@@ -128,12 +133,29 @@ def test_backgrounds_are_closed_by_the_stage_that_used_them():
 
 def test_a_background_that_fails_leaves_the_old_one(tmp_path):
     gone = write_clip(tmp_path / "gone.mp4", [np.zeros((16, 16, 3), np.uint8)] * 2)
-    live = LiveControls(NEUTRAL, Counted(), "first")
-    old = live.take(frame(0)).background
+    old = Counted()
+    live = LiveControls(NEUTRAL, old, "first")
     live.show(open_background(str(gone), 8, 8), "gone")
+    late = open_background(str(gone), 8, 8)
     gone.unlink()
     assert live.take(frame(1)).background is old and old.closed == 0
     assert "gone.mp4" in live.problem and live.setting.name == "first"
+    with pytest.raises(InputError, match=r"gone\.mp4"):
+        live.show(late, "gone")
+    assert live.setting.background is old
+
+
+def test_a_video_is_open_before_its_first_frame_is_due(tmp_path):
+    """Else that frame would wait for the file: here it is gone by then."""
+    waves = numbered_clip(tmp_path / "waves.mp4", 3)
+    live = LiveControls(NEUTRAL, Counted(), "first")
+    live.take(frame(0, (48, 128)))
+    background = open_background(str(waves), 128, 48)
+    live.show(background, "waves")
+    waves.unlink()
+    assert live.take(frame(50, (48, 128))).background is background and live.problem is None
+    assert [frame_number(background.at(frame(at, (48, 128)))) for at in (50, 51)] == [0, 1]
+    live.close()
     live.show(Counted(), "second")
     assert live.problem is None and live.take(frame(2)).name == "second"
 
