@@ -114,14 +114,14 @@ def test_a_recording_that_is_cut_off_can_be_played(clip, tmp_path, suffix):
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
-        while len(written(tmp_path)) < 25:
+        while len(written(tmp_path)) < 10:
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.2)
     finally:
         process.kill()
         process.wait(10)
     numbers = written(tmp_path)
-    assert len(numbers) >= 25 and set(numbers) <= set(range(10))
+    assert len(numbers) >= 10 and set(numbers) <= set(range(10))
 
 
 def written(folder):
@@ -134,8 +134,8 @@ def written(folder):
 
 def test_a_finished_recording_is_an_ordinary_mp4(clip, tmp_path):
     out = tmp_path / "o.mp4"
-    shm_stream.matte_video(clip, out, bg="red", duration=3, live=LOOP, runner=StandInRunner())
-    assert boxes(out.read_bytes()) == ["ftyp", "free", "mdat", "moov"] and video_times(out)[-1] < 3
+    shm_stream.matte_video(clip, out, bg="red", duration=1, live=LOOP, runner=StandInRunner())
+    assert boxes(out.read_bytes()) == ["ftyp", "free", "mdat", "moov"] and video_times(out)[-1] < 1
 
 
 def boxes(data: bytes) -> list[str]:
