@@ -110,3 +110,12 @@ def test_what_is_missing_is_said_at_once(clip, checkout, tmp_path, arguments, me
     places = {"EMPTY": tmp_path / "empty", "CLIP": clip, "CHECKOUT": checkout}
     ended = run("bench_peers", clip, *[places.get(argument, argument) for argument in arguments])
     assert message in the_error(ended, 2)
+
+
+def test_every_control_has_its_price():
+    pytest.importorskip("aiohttp", reason="pip install 'shm-stream[panel]'")
+    code, lines, error = run("bench_controls", "--sizes", "720p", "--runs", "1")
+    assert code == 0, error
+    prices = {line[:34].strip(): float(line[34:]) for line in lines[1:]}
+    assert {"none", "feather", "all of these", "freeze", "preview: nobody watches"} <= set(prices)
+    assert prices["all of these"] > prices["none"] > prices["preview: nobody watches"]
