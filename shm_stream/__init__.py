@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from .errors import InputError, ShmStreamError, WeightsError
 
 _LAZY = {
+    "Controls": ".controls",
     "Matting": ".matting_api",
     "VideoMatting": ".matting_api",
     "matte_video": ".matting_api",

@@ -53,13 +53,17 @@ def _run(argv: list[str]) -> int:
 
         return run_doctor(argv[1:])
     arguments = make_parser().parse_args(argv)
+    from .attend import attended
     from .job import Job  # after the options: --help and a misspelt option need no media library
     from .progress import open_progress
 
     with Job(job_options(arguments, _unheard if arguments.quiet else _say)) as job:
         if not arguments.quiet:
             _announce(job, arguments.verbose)
-        with open_progress(job.source.frame_count, quiet=arguments.quiet) as progress:
+        with (
+            attended(job, arguments, _say),
+            open_progress(job.source.frame_count, quiet=arguments.quiet) as progress,
+        ):
             report = job.run(progress.update)
     return _conclude(report, arguments)
 
@@ -97,7 +101,7 @@ def summary(report) -> str:
     """`64 frames in 3.1 s (20.6 fps) · device cpu · runner onnxruntime · kernel avx2 → beach.mp4`."""
     frames = f"{report.frames} frame{'s' if report.frames != 1 else ''}"
     speed = f"{frames} in {report.seconds:.1f} s ({report.fps:.1f} fps)"
-    paths = ", ".join(str(path) for path in report.outputs.values())
+    paths = ", ".join(str(path) for path in report.outputs.values()) or "control page"
     facts = f"device {report.device} · runner {report.runner} · kernel {report.kernel}"
     return f"{speed}{_live(report)} · {facts} → {paths}"
 

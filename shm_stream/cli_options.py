@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .cli_controls import add_controls, controls_of, drop_page_options
 from .cli_live import add_live, live_options
 from .delivery import PREMULTIPLIED, STRAIGHT, TARGETS
 from .errors import InputError
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 INPUT = "a video, an image, a folder of images, a camera (0), screen, a stream (rtsp://...), or - for stdin"
 DESCRIPTION = "Cut people out of videos, images and folders of images, and put them before another background."
 EPILOG = """\
-BACKGROUND is an image, a video, a colour (#00b140 or a CSS name), blur, blur:1 to blur:100, or transparent.
+BACKGROUND is an image, a video, a colour (#00b140 or a CSS name), blur, blur:1 to blur:100,
+off (the scene as it is), or transparent.
 TIME is in seconds or [HH:]MM:SS[.mmm].
 
 examples:
@@ -60,6 +62,7 @@ def make_parser() -> Parser:
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
     _add_range(parser)
     add_live(parser)
+    add_controls(parser)
     group = parser.add_argument_group("messages")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="count", default=0, help="more facts; -vv: tracebacks of errors")
@@ -123,8 +126,9 @@ def job_options(arguments: argparse.Namespace, tell: Callable[[str], None]) -> J
     facts = {**vars(arguments)}
     for name in ("quiet", "verbose"):
         del facts[name]
-    live = live_options(facts, tell)
-    return JobOptions(**facts, live=live)
+    drop_page_options(facts)
+    live, controls = live_options(facts, tell), controls_of(facts)
+    return JobOptions(**facts, controls=controls, live=live)
 
 
 def parse_time(text: str) -> float:

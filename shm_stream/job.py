@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from . import native, pipeline
 from .background import open_background
+from .controls import NEUTRAL, Controls
 from .delivery import Delivery, for_target
 from .device import choose_device
 from .engine import Engine, check_tnet_size
 from .errors import InputError, ShmStreamError
+from .live_controls import LiveControls
 from .live_options import LiveOptions
 from .outputs import CAMERA, TRANSPARENT, plan_outputs
 from .picture_format import is_pattern
@@ -29,6 +32,7 @@ from .work import Work
 
 LIVE_FRAMES = 3
 """Of a live input on their way at once: T-Net, M-Net and the outputs work side by side, and no frame waits long."""
+EDITED = "edge controls, live inputs and the control page work in 8 bits: outputs hold no more"
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,10 @@ class JobOptions:
     target: str | None = None
     """`nuke`, `resolve`, `premiere`, `obs` or `web`: outputs as that program takes them."""
     overwrite: bool = False
+    controls: Controls = NEUTRAL
+    """What is done to the edges and where people stand."""
+    panel: bool = False
+    """A control page shows the composite, so that a live input needs no file."""
     live: LiveOptions = LiveOptions()
     """How to open and follow an input that is no file."""
 
@@ -134,11 +142,10 @@ class Job:
             self.source = opened.enter_context(_open_source(options))
             bg = None if options.bg is None else os.fspath(options.bg)
             planned = plan_outputs(self.source, options, bg)
-            kinds = {*planned, *(["composite"] if options.vcam else [])}
-            background = None
-            if "composite" in kinds:
-                background = open_background(bg, self.source.width, self.source.height)
-                opened.callback(background.close)
+            kinds = {*planned, *(["composite"] if options.vcam or options.panel else [])}
+            background = open_background(bg, self.source.width, self.source.height) if "composite" in kinds else None
+            self.controls = LiveControls(options.controls, background, bg)
+            opened.callback(self.controls.close)
             self.sinks = {kind: _open_sink(path, kind, options, self.source) for kind, path in planned.items()}
             if options.alpha_mode is not None and TRANSPARENT not in kinds:
                 raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
@@ -149,15 +156,18 @@ class Job:
                 preset,
                 options.tnet_size,
                 outputs=kinds,
-                background=background,
+                controls=self.controls,
                 dense=options.dense,
                 planar=stays_planar(self.source, self.sinks, options.vcam),
-                fine=fine_kinds(self.sinks, options.vcam),
+                fine=fine_kinds(self.sinks, self.source, options),
             )
             if options.vcam:  # last: from here on the camera is taken
                 self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
             self._closing = opened.pop_all()
+        self.watchers: list[Callable[[Work], None]] = []
+        """Each is given every frame's work, its outputs made and not yet given back, in the sink's thread."""
         self._written = 0
+        self._stopping = threading.Event()
 
     def run(self, on_frame: Callable[[int], None] | None = None) -> Report:
         """Write the outputs. `on_frame(count)` is called after each frame, in another thread.
@@ -168,7 +178,7 @@ class Job:
         started = time.perf_counter()
         try:
             result = pipeline.run(
-                (Work(frame) for frame in self.source),
+                self._works(),
                 self.engine.stages,
                 lambda work: self._write(work, on_frame),
                 finish=self._finish,
@@ -176,7 +186,7 @@ class Job:
                 in_flight=LIVE_FRAMES if self.source.live else None,
             )
             if result.items == 0:
-                if result.interrupted:
+                if result.interrupted or self._stopping.is_set():
                     raise KeyboardInterrupt
                 raise ShmStreamError(self.source.warning or f"no frame of {self.source.path} could be read")
         except BaseException:
@@ -185,10 +195,23 @@ class Job:
             raise
         return self._report(result, time.perf_counter() - started)
 
+    def stop(self) -> None:
+        """End the run as if the input had ended here; from any thread."""
+        self._stopping.set()
+        getattr(self.source, "stop", lambda: None)()
+
+    def _works(self) -> Iterator[Work]:
+        for frame in self.source:
+            if self._stopping.is_set():
+                return
+            yield Work(frame)
+
     def _write(self, work: Work, on_frame: Callable[[int], None] | None) -> None:
         self.engine.wait(work)
         for sink in self.sinks.values():
             sink.write(work.frame, work.outputs[sink.kind])
+        for watch in self.watchers:
+            watch(work)
         self.engine.release(work)
         self._written += 1
         if on_frame is not None:
@@ -204,7 +227,9 @@ class Job:
     @property
     def notices(self) -> list[str]:
         """What the outputs will lack, known before they are written."""
-        told = [getattr(self.source, "notice", None), *(sink.warning for sink in self.sinks.values())]
+        fine = any(getattr(sink, "fine", False) for sink in self.sinks.values())
+        coarse = EDITED if fine and getattr(self.source, "bits", 8) > 8 and not self.engine.fine else None
+        told = [getattr(self.source, "notice", None), coarse, *(sink.warning for sink in self.sinks.values())]
         return [line for line in told if line]
 
     def _report(self, result: pipeline.PipelineReport, seconds: float) -> Report:
@@ -248,10 +273,12 @@ def stays_planar(source, sinks: dict, vcam: str | None) -> bool:
     return source.planar and not vcam and all(sink.takes_planes for sink in takers)
 
 
-def fine_kinds(sinks: dict, vcam: str | None) -> set[str]:
-    """The kinds that are made in float32: whoever takes them keeps more than 8 bits."""
+def fine_kinds(sinks: dict, source, options: JobOptions) -> set[str]:
+    """The kinds that are made in float32: whoever takes them keeps more than 8 bits, and no control can edit them."""
+    if options.panel or source.live or options.controls != NEUTRAL:
+        return set()
     kinds = {sink.kind for sink in sinks.values() if getattr(sink, "fine", False)}
-    return kinds - {"composite"} if vcam else kinds
+    return kinds - {"composite"} if options.vcam else kinds
 
 
 def make_engine(runner, preset, tnet_size: int | None, **options):

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from .controls import NEUTRAL, Controls
 from .engine import check_tnet_size
 from .errors import InputError
 from .frame import Frame
@@ -95,12 +96,14 @@ def matte_video(
     codec: str | None = None,
     crf: int | None = None,
     overwrite: bool = False,
+    controls: Controls = NEUTRAL,
     live: LiveOptions | None = None,
 ) -> Report:
     """Do to a video, an image, a folder, a camera or a stream what the command `shm-stream` does. See `JobOptions`.
 
     `bg` is an image, a video, a colour ("#00b140", "teal"), "blur", "blur:N" or "transparent"; the result goes to
     `output`, or beside the input with `_composite` in its name. `alpha` and `foreground` are further outputs.
+    `controls` changes edges and position.
 
     Returns a Report: look at `input_warning` (part of the input was unreadable) and `interrupted` (Ctrl-C ended it
     early; the outputs are playable). Raises InputError before anything is written, ShmStreamError on a failure
@@ -122,6 +125,7 @@ def matte_video(
         codec=codec,
         crf=crf,
         overwrite=overwrite,
+        controls=controls,
         live=live or LiveOptions(),
     )
     with Job(options) as job:

@@ -21,6 +21,7 @@ def plan_outputs(source, options, bg: str | None) -> dict[str, str]:
     Raises InputError when there is nothing to write, or when two outputs or an output and `bg` are one file.
     """
     output, vcam = options.output, options.vcam
+    shown = vcam or (options.panel and source.live)
     if bg is None and output is not None:
         raise InputError(f"output {output} needs a background: give --bg BACKGROUND")
     if bg is None and options.alpha is None and options.foreground is None:
@@ -28,8 +29,10 @@ def plan_outputs(source, options, bg: str | None) -> dict[str, str]:
     transparent = bg == TRANSPARENT and not Path(bg).is_file()
     if vcam and (bg is None or transparent):
         raise InputError("a virtual camera shows opaque pictures: give a --bg BACKGROUND other than transparent")
+    if options.panel and (bg is None or transparent):
+        raise InputError("the control page shows composites: give a --bg BACKGROUND other than transparent")
     planned = {}
-    if bg is not None and (output is not None or not vcam):
+    if bg is not None and (output is not None or not shown):
         kind = TRANSPARENT if transparent else "composite"
         planned[kind] = os.fspath(default_output(source, kind, options.target) if output is None else output)
     for kind, path in (("alpha", options.alpha), ("foreground", options.foreground)):

@@ -136,3 +136,12 @@ def test_kernels_on_planes_and_rgb(tmp_path):
     times = {row["operation"]: row["min_ms"] for row in json.loads(target.read_text())["rows"]}
     assert {"fuse_composite", "gather", "planes", "planes, person", "gather planes", "memcpy planes"} <= {*times}
     assert min(times.values()) > 0
+
+
+def test_every_control_has_its_price():
+    pytest.importorskip("aiohttp", reason="pip install 'shm-stream[panel]'")
+    code, lines, error = run("bench_controls", "--sizes", "720p", "--runs", "1")
+    assert code == 0, error
+    prices = {line[:34].strip(): float(line[34:]) for line in lines[1:]}
+    assert {"none", "feather", "all of these", "freeze", "preview: nobody watches"} <= set(prices)
+    assert prices["all of these"] > prices["none"] > prices["preview: nobody watches"]

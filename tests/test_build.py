@@ -106,6 +106,8 @@ def test_wheel_holds_package_weights_and_extension_only(built):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         info = archive.read("shm_stream/_build_info.py").decode()
+    page = {path.name for path in (ROOT / "shm_stream" / "panel").iterdir() if path.is_file()}
+    assert {"page.html", "slate.jpg"} < page and {f"shm_stream/panel/{name}" for name in page} <= names
     weights = {"live.safetensors", "live_tnet.onnx", "manifest.json"}
     assert {f"shm_stream/_weights/{name}" for name in weights} <= names
     assert [name for name in names if re.fullmatch(r"shm_stream/_native\..*so", name)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from media import palette_picture, read_pictures, video_facts, video_times, writ
 from stand_ins import StandInRunner
 
 from shm_stream.cli import main
+from shm_stream.controls import Controls
 from shm_stream.delivery import Delivery
 from shm_stream.errors import InputError
 from shm_stream.job import Job, JobOptions
@@ -128,6 +130,16 @@ def test_10_bit_video_stays_10_bit_where_the_format_can(tmp_path, target, option
     assert frame.format.components[0].bits == depth
     assert video_facts(tmp_path / target)["tags"][:2] == (1, 1)
     assert len(video_times(tmp_path / target)) == 3
+
+
+def test_edited_10_bit_video_says_that_it_has_8(tmp_path):
+    source = fine_clip(tmp_path / "in.mkv")
+    options = JobOptions(source, tmp_path / "out.mkv", "teal", codec="ffv1", runner=StandInRunner())
+    with Job(options) as plain:
+        assert plain.engine.fine == {"composite"} and not plain.notices
+    with Job(replace(options, controls=Controls(mirror=True))) as edited:
+        assert not edited.engine.fine and "8 bits" in edited.notices[0]
+        assert edited.run().frames == 3
 
 
 def test_10_bit_values_are_bit_exact_through_an_opaque_job(tmp_path):
