@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +14,20 @@ from .background import open_background
 from .device import choose_device
 from .engine import Engine, check_tnet_size
 from .errors import ShmStreamError
-from .outputs import CAMERA, TRANSPARENT, plan_outputs
+from .latency import Latency, LatencyCounter
+from .live_sink import LiveReport, LiveSink
+from .outputs import CAMERA, TRANSPARENT, plan_live, plan_outputs
+from .pace import paced
 from .preset import get_preset
 from .runners import load_runner
-from .sink import open_sink
+from .sink import open_live_sink, open_sink
 from .sink_camera import CameraSink
 from .source import open_source
 from .work import Work
+
+
+def _keep_silent(line: str) -> None:
+    """For jobs that nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +36,9 @@ class JobOptions:
 
     input: str | os.PathLike
     """A video, an image or a folder of images."""
-    output: str | os.PathLike | None = None
-    """Where the composite goes; None: beside the input, with `_composite` in its name."""
+    output: str | os.PathLike | Sequence[str | os.PathLike] | None = None
+    """Where the composite goes: a file or folder, a live output (a URL, a .m3u8 playlist, "-" for stdout), or several
+    with at most one file among them. None: beside the input, with `_composite` in its name."""
     bg: str | os.PathLike | None = None
     """An image, a video, a colour, `blur`, `blur:N` or `transparent`."""
     alpha: str | os.PathLike | None = None
@@ -59,6 +67,14 @@ class JobOptions:
     crf: int | None = None
     """Quality for that encoder, lower is better."""
     overwrite: bool = False
+    bitrate: int | None = None
+    """Bits a second of each H.264 stream that goes to a server or playlist; None: by size and rate."""
+    stdout_format: str = "nut"
+    """`nut` or `rawvideo`."""
+    obs: int | None = None
+    """Port at which OBS Studio may fetch cut-outs with alpha."""
+    tell: Callable[[str], None] = _keep_silent
+    """Called with a line when a live output is lost, or comes back; from several threads."""
 
 
 @dataclass
@@ -73,14 +89,19 @@ class Report:
     runner: str
     kernel: str
     """The path of the per-pixel kernels."""
-    outputs: dict[str, Path]
-    """Kind (composite, alpha, foreground, transparent) → file or folder; camera → device."""
+    outputs: dict[str, Path | str]
+    """Kind (composite, alpha, foreground, transparent) → file or folder; camera → device; name of a live output → that
+    name, which has no secrets."""
     interrupted: bool = False
     """Ctrl-C ended it; the outputs hold what was done until then."""
     input_warning: str | None = None
     """What part of the input could not be read (it is missing in the outputs), or None."""
     warnings: list[str] = field(default_factory=list)
     """Anything else that was left out, such as audio that does not fit into the container."""
+    latency: Latency | None = None
+    """How long frames were on their way from the decoder to the outputs."""
+    live: list[LiveReport] = field(default_factory=list)
+    """What became of each live output."""
     stages: list[pipeline.StageTimes] = field(default_factory=list)
 
     @property
@@ -100,12 +121,15 @@ class Job:
             self.source = opened.enter_context(_open_source(options))
             bg = None if options.bg is None else os.fspath(options.bg)
             planned = plan_outputs(self.source, options, bg)
-            kinds = {*planned, *(["composite"] if options.vcam else [])}
+            live = plan_live(options, bg)
+            kinds = {*planned, *live.values(), *(["composite"] if options.vcam else [])}
             background = None
             if "composite" in kinds:
                 background = open_background(bg, self.source.width, self.source.height)
                 opened.callback(background.close)
-            self.sinks = {kind: _open_sink(path, kind, options, self.source) for kind, path in planned.items()}
+            self.sinks = {
+                kind: _open_sink(path, kind, options, self.source, safe=bool(live)) for kind, path in planned.items()
+            }
             runner = choose_runner(options.preset, options.runner, options.device)
             self.engine = make_engine(
                 runner,
@@ -116,9 +140,14 @@ class Job:
                 dense=options.dense,
                 planar=stays_planar(self.source, self.sinks, options.vcam),
             )
+            for target, kind in live.items():
+                self.sinks[target.name] = sink = _open_live_sink(target, kind, options, self.source)
+                opened.callback(sink.abort)
             if options.vcam:  # last: from here on the camera is taken
                 self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
             self._closing = opened.pop_all()
+        self._paced = any(target.protocol != "stdout" for target in live)
+        self._latency = LatencyCounter()
         self._written = 0
 
     def run(self, on_frame: Callable[[int], None] | None = None) -> Report:
@@ -130,7 +159,7 @@ class Job:
         started = time.perf_counter()
         try:
             result = pipeline.run(
-                (Work(frame) for frame in self.source),
+                (Work(frame) for frame in (paced(self.source) if self._paced else self.source)),
                 self.engine.stages,
                 lambda work: self._write(work, on_frame),
                 finish=self._finish,
@@ -147,6 +176,7 @@ class Job:
 
     def _write(self, work: Work, on_frame: Callable[[int], None] | None) -> None:
         self.engine.wait(work)
+        self._latency.add(time.perf_counter() - work.begun_seconds)
         for sink in self.sinks.values():
             sink.write(work.frame, work.outputs[sink.kind])
         self.engine.release(work)
@@ -166,10 +196,12 @@ class Job:
             device=self.engine.runner.device,
             runner=self.engine.runner.name,
             kernel=self.engine.kernel,
-            outputs={kind: Path(sink.path) for kind, sink in self.sinks.items()},
+            outputs={kind: sink.path for kind, sink in self.sinks.items()},
             interrupted=result.interrupted,
             input_warning=self.source.warning,
             warnings=[sink.warning for sink in self.sinks.values() if sink.warning],
+            latency=self._latency.summary(),
+            live=[sink.report() for sink in self.sinks.values() if isinstance(sink, LiveSink)],
             stages=result.stages,
         )
 
@@ -216,7 +248,7 @@ def _open_source(options: JobOptions):
     )
 
 
-def _open_sink(path: str, kind: str, options: JobOptions, source):
+def _open_sink(path: str, kind: str, options: JobOptions, source, *, safe: bool):
     main = kind in ("composite", TRANSPARENT) or options.bg is None
     return open_sink(
         path,
@@ -228,4 +260,17 @@ def _open_sink(path: str, kind: str, options: JobOptions, source):
         audio_from=source.path if source.kind == "video" else None,
         start_seconds=options.start,
         duration_seconds=options.duration,
+        safe=safe,
+    )
+
+
+def _open_live_sink(target, kind: str, options: JobOptions, source):
+    return open_live_sink(
+        target,
+        source,
+        kind=kind,
+        bitrate=options.bitrate,
+        stdout_format=options.stdout_format,
+        overwrite=options.overwrite,
+        tell=options.tell,
     )

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from .errors import InputError
+from .live_target import HLS_SUFFIX, LiveTarget, live_target, split_outputs
 from .video_codecs import CONTAINERS
 
 TRANSPARENT = "transparent"
@@ -17,23 +18,51 @@ def plan_outputs(source, options, bg: str | None) -> dict[str, str]:
 
     Raises InputError when there is nothing to write, or when two outputs or an output and `bg` are one file.
     """
-    output, vcam = options.output, options.vcam
-    if bg is None and output is not None:
-        raise InputError(f"output {output} needs a background: give --bg BACKGROUND")
-    if bg is None and options.alpha is None and options.foreground is None:
-        raise InputError("nothing to write: give --bg BACKGROUND (or --alpha/--foreground PATH)")
+    output, live = split_outputs(options.output)
     transparent = bg == TRANSPARENT and not Path(bg).is_file()
-    if vcam and (bg is None or transparent):
+    _check_live(options, live, bg, transparent)
+    watched = options.vcam or live or options.obs is not None
+    if bg is None and (output is not None or live):
+        output = live[0].name if output is None else output
+        raise InputError(f"output {output} needs a background: give --bg BACKGROUND")
+    if bg is None and options.alpha is None and options.foreground is None and options.obs is None:
+        raise InputError("nothing to write: give --bg BACKGROUND (or --alpha/--foreground PATH)")
+    if options.vcam and (bg is None or transparent):
         raise InputError("a virtual camera shows opaque pictures: give a --bg BACKGROUND other than transparent")
     planned = {}
-    if bg is not None and (output is not None or not vcam):
+    if bg is not None and (output is not None or not watched):
         kind = TRANSPARENT if transparent else "composite"
         planned[kind] = os.fspath(output) if output is not None else os.fspath(default_output(source, kind))
     for kind, path in (("alpha", options.alpha), ("foreground", options.foreground)):
         if path is not None:
+            if live_target(os.fspath(path)) is not None:
+                raise InputError(f"{kind} goes to a file or a folder, not to {path}; live outputs are given with -o")
             planned[kind] = os.fspath(path)
     _check_distinct(planned, bg)
     return planned
+
+
+def plan_live(options, bg: str | None) -> dict[LiveTarget, str]:
+    """Live target → which picture of the engine it shows, for `options` that `plan_outputs` has found good."""
+    _, live = split_outputs(options.output)
+    transparent = bg == TRANSPARENT and not Path(bg).is_file()
+    planned = {target: TRANSPARENT if transparent else "composite" for target in live}
+    if options.obs is not None:
+        planned[LiveTarget("obs", str(options.obs))] = TRANSPARENT
+    return planned
+
+
+def _check_live(options, live: list[LiveTarget], bg: str | None, transparent: bool) -> None:
+    encoded = [target for target in live if target.protocol != "stdout"]
+    if transparent and encoded:
+        raise InputError(
+            f"{encoded[0].name} shows opaque pictures: give a --bg BACKGROUND other than transparent "
+            f"(alpha goes live with --obs, or with -o -)"
+        )
+    if options.bitrate is not None and not encoded:
+        raise InputError(f"--bitrate is for pushes and {HLS_SUFFIX}; files take --crf")
+    if options.obs is not None and not 1 <= options.obs <= 65535:
+        raise InputError(f"port {options.obs} is out of range; give 1024 to 65535")
 
 
 def default_output(source, kind: str) -> Path:

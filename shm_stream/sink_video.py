@@ -18,6 +18,14 @@ from .planes import frame_from_grey, frame_from_rgb, set_tags
 from .video_codecs import add_video_stream, choose_encoding
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
 
+SAFE_OPTIONS = {
+    "mp4": {"movflags": "+hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"},
+    "mov": {"movflags": "+hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"},
+    "matroska": {"cluster_time_limit": "1000", "flush_packets": "1"},
+    "webm": {"cluster_time_limit": "1000", "flush_packets": "1"},
+}
+"""On disk a second later at most, readable without an end. A finished mp4 is an ordinary one all the same."""
+
 
 class VideoSink:
     """See `sink.open_sink`. The file is made at the first `write`, under a temporary name beside the target.
@@ -25,8 +33,12 @@ class VideoSink:
     Colours are written with the source's matrix and range and tagged so (ProRes and mattes: always limited range).
     """
 
-    def __init__(self, path: Path, source, *, kind: str, codec, crf, audio_from: Path | None, cut_start, cut_end):
+    def __init__(
+        self, path: Path, source, *, kind: str, codec, crf, audio_from: Path | None, cut_start, cut_end, safe=False
+    ):
+        """`safe`: what was written stays readable when the process dies, and is kept when the job fails."""
         self.path = path
+        self._safe = safe
         self.kind = kind
         self.warning: str | None = None
         self._source = source
@@ -81,18 +93,22 @@ class VideoSink:
         return self.path
 
     def abort(self) -> None:
-        """Close and delete the unfinished file. Does nothing after `finish`."""
+        """Close and delete the unfinished file, or keep what a safe one holds. Does nothing after `finish`."""
         if self._state != "open":
             return
         self._state = "aborted"
         with contextlib.suppress(av.FFmpegError, OSError):  # what cannot be flushed is deleted anyway
+            begun = self._container is not None
             self._close()
+            if begun and self._safe:
+                partial.commit(self._partial, self.path)
         partial.discard(self._partial)
 
     def _open(self, frame: Frame, size: tuple[int, int]) -> None:
         self._size = size[::-1]
         encoding = self._encoding
         options = {"movflags": "+faststart"} if encoding.container == "mp4" else {}
+        options = SAFE_OPTIONS[encoding.container] if self._safe else options
         self._container = av.open(
             f"file:{self._partial.absolute()}", "w", format=encoding.container, container_options=options
         )
@@ -140,7 +156,8 @@ class VideoSink:
             yield
         except (av.FFmpegError, OSError) as error:
             self.abort()
-            raise ShmStreamError(f"cannot write {self.path}: {error.strerror or error}; nothing was kept") from error
+            kept = "what was written before is kept" if self.path.exists() and self._safe else "nothing was kept"
+            raise ShmStreamError(f"cannot write {self.path}: {error.strerror or error}; {kept}") from error
         except BaseException:
             self.abort()
             raise

@@ -171,7 +171,7 @@ def test_no_times(text):
 
 def test_options_become_a_job():
     text = "in.mp4 --bg red -ss 1:00 --tnet-size 320 -vv"
-    options = job_options(make_parser().parse_args(text.split()))
+    options = job_options(make_parser().parse_args(text.split()), print)
     assert (options.input, options.bg, options.start, options.tnet_size) == ("in.mp4", "red", 60, 320)
     assert (options.preset, options.device, options.runner, options.overwrite) == ("live", "auto", None, False)
 
