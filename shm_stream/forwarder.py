@@ -18,6 +18,8 @@ PATIENCE_SECONDS = 10.0
 """How long a connection may take, to be made and to be closed."""
 LOOK_MICROSECONDS = "500000"
 """ffmpeg reads that much before it connects; by itself it would read five seconds."""
+UDP_BYTES = 1316
+"""Seven packets of a transport stream: what fits into one packet of an Ethernet."""
 INSTALL = {
     "rtsp": "pushing to rtsp:// needs the ffmpeg program: install it (apt install ffmpeg)",
     "srt": "pushing to srt:// needs ffmpeg or srt-live-transmit: install one (apt install ffmpeg, or srt-tools)",
@@ -27,7 +29,7 @@ INSTALL = {
 def command_for(target: LiveTarget) -> list[str]:
     """The program that sends stdin to `target`, and its arguments. Raises InputError when it is not installed."""
     if target.protocol not in INSTALL:
-        return [sys.executable, "-m", f"{__package__}.forward", target.address]
+        return [sys.executable, "-m", f"{__package__}.forward", _address(target)]
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is not None:
         look = ["-analyzeduration", LOOK_MICROSECONDS, "-f", FORMATS[target.protocol], "-i", "pipe:0"]
@@ -38,6 +40,12 @@ def command_for(target: LiveTarget) -> list[str]:
     if target.protocol == "srt" and transmit is not None:
         return [transmit, "-q", "-chunk", "1316", "-a", "no", "file://con", target.address]
     raise InputError(INSTALL[target.protocol])
+
+
+def _address(target: LiveTarget) -> str:
+    if target.protocol != "udp" or "pkt_size=" in target.address:
+        return target.address
+    return f"{target.address}{'&' if '?' in target.address else '?'}pkt_size={UDP_BYTES}"
 
 
 class Forwarder:

@@ -31,13 +31,13 @@ END_SECONDS = 5.0
 
 
 class Outlet(Protocol):
-    """Where a LiveSink's pictures go. All methods but `abort` are called in its thread."""
+    """Where a LiveSink's pictures go. Its thread calls all methods but `convert` and `abort`."""
 
     name: str
     picture: str
     """Which of the engine's outputs it takes."""
     watched: bool
-    """Whether a picture that did not go out is missed by somebody: False while OBS has not asked for any."""
+    """Whether pictures are missed while there is no connection: somebody must be there all the time. OBS need not."""
     pause_seconds: float
     """Between the first attempts to connect again; doubled from one to the next."""
 
@@ -55,6 +55,9 @@ class Outlet(Protocol):
 
     def abort(self) -> None:
         """End it at once, from any thread, also while another one waits in `write`."""
+
+    def release(self) -> None:
+        """The last call, connected or not: give back what would stay taken."""
 
 
 @dataclass(frozen=True)
@@ -109,13 +112,16 @@ class LiveSink:
     def write(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
         """Send it, or drop it when the connection is lost or too slow."""
         if not self._connected or len(self._queue) >= self._room:
-            self.dropped += self._outlet.watched
+            self.dropped += self._connected or self._outlet.watched
             if self._connected and time.monotonic() - self._moved > STALLED_SECONDS:
                 self._outlet.abort()
             return
         times = (frame.pts * frame.time_base, frame.duration * frame.time_base)
         waiting = Waiting(self._outlet.convert(picture), *times)
         with self._changed:
+            if not self._connected:  # lost meanwhile
+                self.dropped += self._outlet.watched
+                return
             if not self._queue:
                 self._moved = time.monotonic()
             self._queue.append(waiting)
@@ -142,13 +148,16 @@ class LiveSink:
             self._changed.notify()
 
     def _run(self) -> None:
-        while self._connected or self._connect_again():
-            try:
-                self._send_all()
-                self._outlet.close()
-                return
-            except FAILURES as error:
-                self._lose(error)
+        try:
+            while self._connected or self._connect_again():
+                try:
+                    self._send_all()
+                    self._outlet.close()
+                    return
+                except FAILURES as error:
+                    self._lose(error)
+        finally:
+            self._outlet.release()
 
     def _send_all(self) -> None:
         while True:
@@ -169,7 +178,7 @@ class LiveSink:
             self._tell(f"{self.path}: connection lost ({reason_of(error)}); the job goes on, connecting again")
         with self._changed:
             self._connected = False
-            self.dropped += len(self._queue) * self._outlet.watched
+            self.dropped += len(self._queue)
             self._queue.clear()
         self._outlet.abort()
         if time.monotonic() - self._since < STEADY_SECONDS:

@@ -20,7 +20,7 @@ def plan_outputs(source, options, bg: str | None) -> dict[str, str]:
     """
     output, live = split_outputs(options.output)
     transparent = bg == TRANSPARENT and not Path(bg).is_file()
-    _check_live(options, live, bg, transparent)
+    _check_live(options, output, live, bg, transparent)
     watched = options.vcam or live or options.obs is not None
     if bg is None and (output is not None or live):
         output = live[0].name if output is None else output
@@ -52,8 +52,13 @@ def plan_live(options, bg: str | None) -> dict[LiveTarget, str]:
     return planned
 
 
-def _check_live(options, live: list[LiveTarget], bg: str | None, transparent: bool) -> None:
+def _check_live(options, file, live: list[LiveTarget], bg: str | None, transparent: bool) -> None:
     encoded = [target for target in live if target.protocol != "stdout"]
+    files = [name for name in (file, options.alpha, options.foreground) if name is not None]
+    if live and not files and (options.codec is not None or options.crf is not None):
+        raise InputError("--codec and --crf are for files; pushes and playlists are H.264, see --bitrate")
+    if options.obs is not None and bg is not None and not transparent and not (live or file or options.vcam):
+        raise InputError("--obs sends people without a background: leave out --bg, or say with -o where it goes")
     if transparent and encoded:
         raise InputError(
             f"{encoded[0].name} shows opaque pictures: give a --bg BACKGROUND other than transparent "

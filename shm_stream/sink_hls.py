@@ -55,6 +55,8 @@ class HlsOutlet:
     def abort(self) -> None:
         """A folder holds nobody up."""
 
+    release = abort
+
 
 def open_hls(path: Path, source, *, bitrate, audio_from, overwrite: bool, tell: Callable[[str], None]) -> LiveSink:
     """A sink; the playlist appears with the first finished segment. Raises InputError."""

@@ -31,6 +31,7 @@ class ObsOutlet:
     """A server on this machine; OBS connects, goes away and comes back as it likes."""
 
     picture = "transparent"
+    watched = False
     pause_seconds = 0.0  # `connect` waits by itself
 
     def __init__(self, port: int, source):
@@ -39,10 +40,6 @@ class ObsOutlet:
         self._server = _listen(port)
         self._client: socket.socket | None = None
         self._output = None
-
-    @property
-    def watched(self) -> bool:
-        return self._client is not None
 
     def connect(self) -> None:
         """Wait a moment for OBS. Raises TimeoutError when it did not come."""
@@ -69,6 +66,8 @@ class ObsOutlet:
 
     def close(self) -> None:
         self._output.close()
+
+    def release(self) -> None:
         self.abort()
         self._server.close()
 

@@ -58,6 +58,8 @@ class PushOutlet:
         if self._forwarder is not None:
             self._forwarder.kill()
 
+    release = abort
+
 
 def open_push(target: LiveTarget, source, *, bitrate, audio_from, tell: Callable[[str], None]) -> LiveSink:
     """A connected sink. Raises InputError when the server cannot be reached or a program is missing."""

@@ -205,10 +205,12 @@ def enough(folder, name) -> bool:
         (["udp://h:1", "udp://h:1"], {}, "asked for twice"),
         (["udp://h:1"], {"bg": "transparent"}, "shows opaque pictures"),
         (["udp://h:1"], {"bg": None}, "needs a background"),
+        (["udp://h:1"], {"crf": 20}, "are for files"),
+        ([], {"obs": 8555}, "leave out --bg"),
         (["a.mp4"], {"bitrate": 1_000_000}, "--bitrate is for pushes"),
         ([], {"alpha": "udp://h:1"}, "alpha goes to a file or a folder"),
         (["nowhere/a.m3u8"], {}, "does not exist; create it first"),
-        ([], {"obs": 70000}, "port 70000 is out of range"),
+        ([], {"obs": 70000, "bg": None}, "port 70000 is out of range"),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_written(clip, tmp_path, monkeypatch, outputs, options, message):
@@ -254,6 +256,8 @@ def test_obs_gets_alpha_and_may_come_and_go(tmp_path):
     (live,) = report.live
     assert live.sent >= 20 and not live.lost and live.reconnects == 1 and f"tcp://127.0.0.1:{port}" in lines[0]
     assert list(tmp_path.iterdir()) == [clip]
+    with socket.create_server(("127.0.0.1", port)):
+        pass  # the port is free again
 
 
 def test_obs_that_stops_reading_holds_nobody_up(tmp_path, monkeypatch):
@@ -268,7 +272,7 @@ def test_obs_that_stops_reading_holds_nobody_up(tmp_path, monkeypatch):
 
     report = run(clip, tmp_path / "rec.mkv", obs=port, tell=tell)
     (live,) = report.live
-    assert live.dropped > 0 and live.sent + live.dropped <= 50
+    assert live.dropped > 25 and live.sent + live.dropped <= 50
     with av.open(str(tmp_path / "rec.mkv")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 50
     clients[0].close()
