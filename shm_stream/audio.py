@@ -80,14 +80,24 @@ class AudioCopy:
     Times are seconds of the output, whose video starts at 0. A packet is copied whole or not at all.
     """
 
-    def __init__(self, path: Path, output, container: str):
+    def __init__(self, path: Path, output, container: str, *, first_only: bool = False):
         """`output`: an open PyAV output container that has written nothing yet; its streams are added here."""
         with open_container(path) as trial:
-            fitting = [index for index, fits in _try_streams(trial, container).items() if fits]
+            fitting = sorted(self._fits(trial, container))
+            if first_only:
+                fitting = [index for index in fitting if trial.streams[index].type == "audio"][:1]
         self._input = open_container(path)
-        self._targets = {index: _copied_stream(self._input.streams[index], output) for index in sorted(fitting)}
+        self._targets = self._add_targets(fitting, output) if fitting else {}
         self._packets: Iterator = iter(())
         self._held = None
+
+    def _fits(self, source, container: str) -> list[int]:
+        """Indices of the streams that `container` takes."""
+        return [index for index, fits in _try_streams(source, container).items() if fits]
+
+    def _add_targets(self, indices: list[int], output) -> dict:
+        """Index → the output's stream for it."""
+        return {index: _copied_stream(self._input.streams[index], output) for index in indices}
 
     def start(self, origin_seconds: Fraction, *, cut: bool) -> None:
         """`origin_seconds`: when, in the input, the output begins. `cut`: leave out packets from before that."""

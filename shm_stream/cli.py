@@ -88,13 +88,16 @@ def _conclude(report, arguments) -> int:
                 f"{stage.wait_out_seconds:.2f} s for the next stage"
             )
     if not arguments.quiet:
-        _say(summary(report))
-    if report.input_warning:
-        _error(report.input_warning)
+        for line in [*live_lines(report), summary(report)]:
+            _say(line)
+    problems = [f"{output.name} had no connection at the end" for output in report.live if output.lost]
+    for problem in [report.input_warning, *problems]:
+        if problem:
+            _error(problem)
     if report.interrupted:
         _error(f"interrupted; the outputs hold the first {report.frames} frames")
         return INTERRUPTED
-    return 1 if report.input_warning else 0
+    return 1 if report.input_warning or problems else 0
 
 
 def summary(report) -> str:
@@ -111,6 +114,26 @@ def _live(report) -> str:
     dropped = f" · {report.dropped} older frames dropped to keep up" if report.dropped else ""
     again = f" · connected again {report.reconnects} time{'s' if report.reconnects != 1 else ''}"
     return dropped + (again if report.reconnects else "")
+
+
+def live_lines(report) -> list[str]:
+    """`rtmp://host/live/...: 250 frames sent, 3 dropped, 1 time connected again` for each, and the latency."""
+    lines = []
+    for output in report.live:
+        times = f", connected again {output.reconnects} time{'s' if output.reconnects != 1 else ''}"
+        again = times if output.reconnects else ""
+        lines.append(f"{output.name}: {output.sent} frames sent, {output.dropped} dropped{again}")
+    if lines and report.latency is not None:
+        delays = report.latency
+        lines.append(
+            f"latency from decoder to outputs: {delays.p50_ms:.0f} ms (95 % of frames below {delays.p95_ms:.0f} ms, "
+            f"99 % below {delays.p99_ms:.0f} ms)"
+        )
+    return lines
+
+
+def _unheard(line: str) -> None:
+    """For --quiet."""
 
 
 def _say(line: str) -> None:

@@ -13,6 +13,7 @@ from .cli_controls import add_controls, controls_of, drop_page_options
 from .cli_live import add_live, live_options
 from .delivery import PREMULTIPLIED, STRAIGHT, TARGETS
 from .errors import InputError
+from .live_target import OBS_PORT, STDOUT_FORMATS
 from .preset import PRESETS
 from .runners import RUNNERS
 
@@ -27,6 +28,7 @@ off (the scene as it is), or transparent.
 TIME is in seconds or [HH:]MM:SS[.mmm].
 
 examples:
+  shm-stream talk.mp4 --bg beach.jpg -o rtmp://HOST/APP/KEY -o talk_out.mp4
   shm-stream talk.mp4 --bg beach.jpg                 writes talk_composite.mp4
   shm-stream talk.mp4 --bg transparent -o talk.mov   ProRes 4444 with alpha
   shm-stream talk.mp4 --alpha talk_alpha.mp4 -ss 1:30 -t 10
@@ -73,12 +75,24 @@ def make_parser() -> Parser:
 def _add_outputs(parser: Parser) -> None:
     group = parser.add_argument_group("outputs")
     group.add_argument("--bg", metavar="BACKGROUND", help="what to put behind the people")
-    group.add_argument("-o", "--output", metavar="PATH", help="composite (default: INPUT's name with _composite)")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        action="append",
+        help="composite: a file, a folder, or live: rtmp:// udp:// rtsp:// srt:// NAME.m3u8, - for stdout; may be "
+        "repeated (default: INPUT's name with _composite)",
+    )
     group.add_argument("--alpha", metavar="PATH", help="also write alpha as a grey picture")
     group.add_argument("--foreground", metavar="PATH", help="also write the people's own colours")
     group.add_argument(
         "--vcam", metavar="DEVICE", nargs="?", const="auto", help="show the composite in a virtual camera"
     )
+    group.add_argument(
+        "--obs", metavar="PORT", nargs="?", type=_whole, const=OBS_PORT, help=f"live alpha for OBS ({OBS_PORT})"
+    )
+    group.add_argument("--bitrate", metavar="BITS", type=parse_bitrate, help="of pushes and .m3u8, such as 4M")
+    group.add_argument("--stdout-format", choices=STDOUT_FORMATS, default="nut", help="of -o - (default: nut)")
     group.add_argument("--codec", metavar="NAME", help="video encoder of the composite, such as libx265")
     group.add_argument("--crf", metavar="N", type=_whole, help="quality of that encoder; lower is better and larger")
     group.add_argument("-y", "--overwrite", action="store_true", help="overwrite outputs that exist")
@@ -120,7 +134,10 @@ def _add_range(parser: Parser) -> None:
 
 
 def job_options(arguments: argparse.Namespace, tell: Callable[[str], None]) -> JobOptions:
-    """The parsed command line as options of a job; `tell` is given a line when a live input stalls or is lost."""
+    """The parsed command line as options of a job.
+
+    `tell` is given a line when a live input or output stalls, is lost or comes back.
+    """
     from .job import JobOptions
 
     facts = {**vars(arguments)}
@@ -147,6 +164,15 @@ def parse_rate(text: str) -> Fraction:
     rate = Fraction(text)
     film = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
     return film if "." in text and abs(rate - film) < Fraction(1, 150) else rate
+
+
+def parse_bitrate(text: str) -> int:
+    """Bits a second of `4M`, `2500k` or `2500000`. Raises ArgumentTypeError."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([kM]?)", text, re.ASCII)
+    bits = round(float(match[1]) * {"": 1, "k": 1000, "M": 1_000_000}[match[2]]) if match else 0
+    if not 10_000 <= bits <= 1_000_000_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a bit rate; give bits a second such as 2500k or 4M")
+    return bits
 
 
 def _whole(text: str) -> int:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 
 from .errors import InputError
+from .live_target import split_outputs
 
 STRAIGHT, PREMULTIPLIED = "straight", "premultiplied"
 BITS = (8, 10, 12, 16)
@@ -57,10 +58,10 @@ def for_target(options, target: str):
     """
     if target not in TARGETS:
         raise InputError(f"{target!r} is not known as a target; use one of {', '.join(TARGETS)}")
-    suffix = TARGET_SUFFIX[target]
-    given = None if options.output is None else os.path.splitext(options.output)[1].lower()
+    suffix, (output, _) = TARGET_SUFFIX[target], split_outputs(options.output)
+    given = None if output is None else os.path.splitext(output)[1].lower()
     if given not in (None, suffix, "" if target == "nuke" else suffix):
-        raise InputError(f"{target} gets {suffix}, but the output is {options.output}; change its name or leave it out")
+        raise InputError(f"{target} gets {suffix}, but the output is {output}; change its name or leave it out")
     if options.codec is not None:
         raise InputError(f"codec {options.codec} and --for {target} exclude each other; leave one of them out")
     filled = {"bg": "transparent" if options.bg is None else options.bg, "sidecar": True}

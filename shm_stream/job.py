@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -18,14 +18,17 @@ from .delivery import Delivery, for_target
 from .device import choose_device
 from .engine import Engine, check_tnet_size
 from .errors import InputError, ShmStreamError
+from .latency import Latency, LatencyCounter
 from .live_controls import LiveControls
 from .live_options import LiveOptions
-from .outputs import CAMERA, TRANSPARENT, plan_outputs
+from .live_sink import LiveReport, LiveSink
+from .outputs import CAMERA, TRANSPARENT, plan_live, plan_outputs
+from .pace import paced
 from .picture_format import is_pattern
 from .preset import get_preset
 from .runners import load_runner
 from .sidecar import Sidecars
-from .sink import is_folder, open_sink
+from .sink import is_folder, open_live_sink, open_sink
 from .sink_camera import CameraSink
 from .source import open_source
 from .work import Work
@@ -41,8 +44,9 @@ class JobOptions:
 
     input: str | os.PathLike
     """A video, an image, a folder of images, a camera, a screen, a stream, or `-` for stdin."""
-    output: str | os.PathLike | None = None
-    """Where the composite goes; None: beside the input, with `_composite` in its name."""
+    output: str | os.PathLike | Sequence[str | os.PathLike] | None = None
+    """Where the composite goes: a file or folder, a live output (a URL, a .m3u8 playlist, "-" for stdout), or several
+    with at most one file among them. None: beside the input, with `_composite` in its name."""
     bg: str | os.PathLike | None = None
     """An image, a video, a colour, `blur`, `blur:N` or `transparent`."""
     alpha: str | os.PathLike | None = None
@@ -94,7 +98,13 @@ class JobOptions:
     panel: bool = False
     """A control page shows the composite, so that a live input needs no file."""
     live: LiveOptions = LiveOptions()
-    """How to open and follow an input that is no file."""
+    """How to open and follow an input that is no file, and who is told of what happens to it and to live outputs."""
+    bitrate: int | None = None
+    """Bits a second of each H.264 stream that goes to a server or playlist; None: by size and rate."""
+    stdout_format: str = "nut"
+    """`nut` or `rawvideo`."""
+    obs: int | None = None
+    """Port at which OBS Studio may fetch cut-outs with alpha."""
 
 
 @dataclass
@@ -109,8 +119,9 @@ class Report:
     runner: str
     kernel: str
     """The path of the per-pixel kernels."""
-    outputs: dict[str, Path]
-    """Kind (composite, alpha, foreground, transparent) → file or folder; camera → device."""
+    outputs: dict[str, Path | str]
+    """Kind (composite, alpha, foreground, transparent) → file or folder; camera → device; name of a live output → that
+    name, which has no secrets."""
     interrupted: bool = False
     """Ctrl-C ended it; the outputs hold what was done until then."""
     input_warning: str | None = None
@@ -121,6 +132,10 @@ class Report:
     """Frames of a live input that came while the engine was busy."""
     reconnects: int = 0
     """How often a lost live input came back."""
+    latency: Latency | None = None
+    """How long frames were on their way from the decoder to the outputs."""
+    live: list[LiveReport] = field(default_factory=list)
+    """What became of each live output."""
     stages: list[pipeline.StageTimes] = field(default_factory=list)
 
     @property
@@ -142,11 +157,13 @@ class Job:
             self.source = opened.enter_context(_open_source(options))
             bg = None if options.bg is None else os.fspath(options.bg)
             planned = plan_outputs(self.source, options, bg)
-            kinds = {*planned, *(["composite"] if options.vcam or options.panel else [])}
+            live = plan_live(options, bg)
+            kinds = {*planned, *live.values(), *(["composite"] if options.vcam or options.panel else [])}
             background = open_background(bg, self.source.width, self.source.height) if "composite" in kinds else None
             self.controls = LiveControls(options.controls, background, bg)
             opened.callback(self.controls.close)
-            self.sinks = {kind: _open_sink(path, kind, options, self.source) for kind, path in planned.items()}
+            safe = bool(live) or self.source.live
+            self.sinks = {kind: _open_sink(path, kind, options, self.source, safe) for kind, path in planned.items()}
             if options.alpha_mode is not None and TRANSPARENT not in kinds:
                 raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
             self._sidecars = Sidecars(self.sinks, self.source, overwrite=options.overwrite) if options.sidecar else None
@@ -159,13 +176,18 @@ class Job:
                 controls=self.controls,
                 dense=options.dense,
                 planar=stays_planar(self.source, self.sinks, options.vcam),
-                fine=fine_kinds(self.sinks, self.source, options),
+                fine=fine_kinds(self.sinks, self.source, options) - {*live.values()},
             )
+            for target, kind in live.items():
+                self.sinks[target.name] = sink = _open_live_sink(target, kind, options, self.source)
+                opened.callback(sink.abort)
             if options.vcam:  # last: from here on the camera is taken
                 self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
             self._closing = opened.pop_all()
         self.watchers: list[Callable[[Work], None]] = []
         """Each is given every frame's work, its outputs made and not yet given back, in the sink's thread."""
+        self._paced = not self.source.live and any(target.protocol != "stdout" for target in live)
+        self._latency = LatencyCounter()
         self._written = 0
         self._stopping = threading.Event()
 
@@ -201,13 +223,14 @@ class Job:
         getattr(self.source, "stop", lambda: None)()
 
     def _works(self) -> Iterator[Work]:
-        for frame in self.source:
+        for frame in paced(self.source) if self._paced else self.source:
             if self._stopping.is_set():
                 return
             yield Work(frame)
 
     def _write(self, work: Work, on_frame: Callable[[int], None] | None) -> None:
         self.engine.wait(work)
+        self._latency.add(time.perf_counter() - work.begun_seconds)
         for sink in self.sinks.values():
             sink.write(work.frame, work.outputs[sink.kind])
         for watch in self.watchers:
@@ -239,12 +262,14 @@ class Job:
             device=self.engine.runner.device,
             runner=self.engine.runner.name,
             kernel=self.engine.kernel,
-            outputs={kind: Path(sink.path) for kind, sink in self.sinks.items()},
+            outputs={kind: sink.path for kind, sink in self.sinks.items()},
             interrupted=result.interrupted,
             input_warning=self.source.warning,
             warnings=self.notices,
             dropped=getattr(self.source, "dropped", 0),
             reconnects=getattr(self.source, "reconnects", 0),
+            latency=self._latency.summary(),
+            live=[sink.report() for sink in self.sinks.values() if isinstance(sink, LiveSink)],
             stages=result.stages,
         )
 
@@ -302,7 +327,7 @@ def _open_source(options: JobOptions):
     )
 
 
-def _open_sink(path: str, kind: str, options: JobOptions, source):
+def _open_sink(path: str, kind: str, options: JobOptions, source, safe: bool):
     main = kind in ("composite", TRANSPARENT) or options.bg is None
     return open_sink(
         path,
@@ -315,6 +340,7 @@ def _open_sink(path: str, kind: str, options: JobOptions, source):
         start_seconds=options.start,
         duration_seconds=options.duration,
         delivery=_delivery(options, kind, path),
+        safe=safe,
     )
 
 
@@ -327,4 +353,16 @@ def _delivery(options: JobOptions, kind: str, path: str) -> Delivery:
         start_number=options.start_number if numbered or is_folder(path) else None,
         alpha_mode=options.alpha_mode if kind == TRANSPARENT else None,
         linear=options.linear,
+    )
+
+
+def _open_live_sink(target, kind: str, options: JobOptions, source):
+    return open_live_sink(
+        target,
+        source,
+        kind=kind,
+        bitrate=options.bitrate,
+        stdout_format=options.stdout_format,
+        overwrite=options.overwrite,
+        tell=options.live.tell,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from . import partial
 from .audio import audio_of
 from .delivery import USUAL, Delivery, check_delivery
 from .errors import InputError, ShmStreamError
+from .live_target import LiveTarget
 from .picture_format import SETTINGS as IMAGE_SETTINGS
 from .picture_format import is_pattern
 from .sink_images import FolderSink, ImageSink
@@ -33,6 +35,7 @@ def open_sink(
     start_seconds: float = 0.0,
     duration_seconds: float | None = None,
     delivery: Delivery = USUAL,
+    safe: bool = False,
 ) -> Sink:
     """Check everything that can be checked without a frame, and return a sink; no file is made before `write`.
 
@@ -41,10 +44,11 @@ def open_sink(
     `fine` keeps more than 8 bits. The extension decides the container; a folder (existing, without extension, or
     ending in a slash) gets PNG files unless `delivery` names another format, a name with %04d numbered pictures.
     `audio_from` is a file, or the sound of a stream, that is copied into composite and transparent videos, cut at
-    `start_seconds` and at the end of the video if `duration_seconds` or a frame limit of the source asked for one. A
-    sink has `path`, `kind`, `warning` (one line about what was left out, or None), `takes_planes` (`write` also takes
-    composites that are YuvPlanes of the source's matrix and range), `fine`, `facts()` (what is written, for the
-    sidecar), `finish()` and `abort()`. Raises InputError.
+    `start_seconds` and at the end of the video if `duration_seconds` or a frame limit of the source asked for one.
+    `safe`: videos are readable up to their last second when the process is killed (under the temporary name), and kept
+    when the job fails. A sink has `path`, `kind`, `warning` (one line about what was left out, or None),
+    `takes_planes` (`write` also takes composites that are YuvPlanes of the source's matrix and range), `fine`,
+    `facts()` (what is written, for the sidecar), `finish()` and `abort()`. Raises InputError.
     """
     if kind not in KINDS:
         raise ShmStreamError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
@@ -64,13 +68,53 @@ def open_sink(
     cut_end = duration_seconds is not None or source.limited
     return VideoSink(
         path, source, kind=kind, codec=codec, crf=crf, audio_from=audio, cut_start=start_seconds > 0, cut_end=cut_end,
-        delivery=delivery,
+        delivery=delivery, safe=safe,
     )  # fmt: skip
 
 
 def is_folder(path: str | os.PathLike) -> bool:
     """Whether an output is a folder: existing, without extension, or ending in a slash."""
     return os.fspath(path).endswith(("/", os.sep)) or Path(path).is_dir() or not Path(path).suffix
+
+
+def open_live_sink(
+    target: LiveTarget,
+    source,
+    *,
+    kind: str,
+    bitrate: int | None,
+    stdout_format: str,
+    overwrite: bool,
+    tell: Callable[[str], None],
+):
+    """Connect to a live output and return its sink, with what `open_sink` says of sinks. Raises InputError."""
+    if source.kind != "video":
+        raise InputError(f"{source.path} is a {source.kind}; a live output needs a video")
+    common = {"audio_from": _live_sound(source, target, tell)}
+    if target.protocol == "stdout":
+        from .sink_stdout import StdoutSink
+
+        return StdoutSink(source, kind=kind, container=stdout_format, **common)
+    if target.protocol == "obs":
+        from .sink_obs import open_obs
+
+        return open_obs(int(target.address), source, tell=tell)
+    if target.protocol == "hls":
+        from .sink_hls import open_hls
+
+        return open_hls(Path(target.address), source, bitrate=bitrate, overwrite=overwrite, tell=tell, **common)
+    from .sink_push import open_push
+
+    return open_push(target, source, bitrate=bitrate, tell=tell, **common)
+
+
+def _live_sound(source, target: LiveTarget, tell: Callable[[str], None]) -> Path | StreamAudio | None:
+    """What a live output gets its sound from. A file's can be encoded anew on the way, a stream's only copied."""
+    sound = source.audio_from
+    if isinstance(sound, StreamAudio) and target.protocol not in ("stdout", "obs") and not sound.first_is_aac:
+        tell(f"{target.name}: the sound of {source.path} is left out; only AAC with its header goes on as it is")
+        return None
+    return sound
 
 
 def _check_video_target(path: Path, source, overwrite: bool) -> None:

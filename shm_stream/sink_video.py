@@ -22,8 +22,13 @@ from .transfer import in_depth
 from .video_codecs import add_video_stream, choose_encoding
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
 
-FRAGMENT_SECONDS = 2
-"""How much of a live recording can be lost when it is cut off."""
+SAFE_OPTIONS = {
+    "mp4": {"movflags": "+hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"},
+    "mov": {"movflags": "+hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"},
+    "matroska": {"cluster_time_limit": "1000", "flush_packets": "1"},
+    "webm": {"cluster_time_limit": "1000", "flush_packets": "1"},
+}
+"""On disk a second later at most, readable without an end. A finished mp4 is an ordinary one all the same."""
 ASPECT_CONTAINERS, ASPECT_CODECS = ("mp4", "mov"), ("libx264", "libx265")
 """What carries the shape of pixels."""
 
@@ -35,9 +40,12 @@ class VideoSink:
     """
 
     def __init__(
-        self, path: Path, source, *, kind: str, codec, crf, audio_from, cut_start, cut_end, delivery: Delivery = USUAL
-    ):
+        self, path: Path, source, *, kind: str, codec, crf, audio_from, cut_start, cut_end, delivery: Delivery = USUAL,
+        safe=False,
+    ):  # fmt: skip
+        """`safe`: what was written stays readable when the process dies, and is kept when the job fails."""
         self.path = path
+        self._safe = safe
         self.kind = kind
         self.warning: str | None = None
         self._source = source
@@ -124,12 +132,15 @@ class VideoSink:
         return self.path
 
     def abort(self) -> None:
-        """Close and delete the unfinished file. Does nothing after `finish`."""
+        """Close and delete the unfinished file, or keep what a safe one holds. Does nothing after `finish`."""
         if self._state != "open":
             return
         self._state = "aborted"
         with contextlib.suppress(av.FFmpegError, OSError):  # what cannot be flushed is deleted anyway
+            begun = self._container is not None
             self._close()
+            if begun and self._safe:
+                partial.commit(self._partial, self.path)
         partial.discard(self._partial)
 
     def _open(self, frame: Frame, size: tuple[int, int]) -> None:
@@ -161,11 +172,11 @@ class VideoSink:
                 self._stream.metadata["timecode"] = timecode
 
     def _layout(self) -> dict[str, str]:
-        """How the muxer arranges a file. A recording that is cut off, by a power failure for one, stays playable."""
-        if self._source.live:
-            fragments = {"movflags": "+hybrid_fragmented", "frag_duration": str(FRAGMENT_SECONDS * 1_000_000)}
-            return {"flush_packets": "1", "cluster_time_limit": str(FRAGMENT_SECONDS * 1000), **fragments}
-        return {"movflags": "+faststart"} if self._encoding.container == "mp4" else {}
+        """How the muxer arranges a file."""
+        container = self._encoding.container
+        if self._safe:
+            return SAFE_OPTIONS.get(container, {"flush_packets": "1"})
+        return {"movflags": "+faststart"} if container == "mp4" else {}
 
     def _av_frame(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:
         height, width = picture_size(picture)
@@ -219,7 +230,8 @@ class VideoSink:
             yield
         except (av.FFmpegError, OSError) as error:
             self.abort()
-            raise ShmStreamError(f"cannot write {self.path}: {error.strerror or error}; nothing was kept") from error
+            kept = "what was written before is kept" if self.path.exists() and self._safe else "nothing was kept"
+            raise ShmStreamError(f"cannot write {self.path}: {error.strerror or error}; {kept}") from error
         except BaseException:
             self.abort()
             raise

@@ -94,6 +94,12 @@ class StreamAudio:
         """Add those that fit to an open output that has written nothing yet."""
         return SoundCopy(self, output)
 
+    @property
+    def first_is_aac(self) -> bool:
+        """Whether the first sound can go on to servers as it is; True when there is none."""
+        context = self.templates[0].codec_context if self.templates else None
+        return context is None or (context.name == "aac" and bool(context.extradata))
+
     def subscribe(self) -> deque[Sound]:
         """A queue with the recent packets, which all later ones are appended to."""
         with self._lock:
@@ -110,10 +116,11 @@ class StreamAudio:
 class SoundCopy:
     """Every sound of a stream that fits into `output`, in step with the video there. Used like `audio.AudioCopy`."""
 
-    def __init__(self, audio: StreamAudio, output):
+    def __init__(self, audio: StreamAudio, output, *, first_only: bool = False):
         """`output`: an open PyAV output container that has written nothing yet; its streams are added here."""
         self._audio = audio
-        self._targets = [_added(output, template) for template in audio.templates]
+        wanted = 1 if first_only else len(audio.templates)
+        self._targets = [_added(output, each) if index < wanted else None for index, each in enumerate(audio.templates)]
         self._ends: dict[int, Fraction] = {}  # of what was written, by stream
         self._queue = audio.subscribe()
         self._origin_seconds = Fraction(0)

@@ -16,6 +16,8 @@ class Work:
     """A frame on its way through the stages, and what they made of it."""
 
     frame: Frame
+    begun_seconds: float = field(default_factory=time.perf_counter)
+    """By `time.perf_counter`: when the frame was decoded."""
     logits: np.ndarray | None = None
     """[3, h, w] float32, from `tnet`."""
     alpha_raw: np.ndarray | None = None
