@@ -11,6 +11,8 @@ from .doctor import ABSENT, BROKEN, OK, Check
 from .errors import InputError
 from .runners import RUNNERS, load_runner
 
+PACKAGES = {"native": "onnxruntime"}
+"""What a runner needs, where that has another name: T-Net of the native one runs in onnxruntime."""
 REINSTALL = "in the folder of shm-stream: pip install --force-reinstall --no-deps ."
 
 
@@ -48,15 +50,14 @@ def check_networks() -> Check:
         return Check("networks", BROKEN, str(error))
     if not np.isfinite(logits).all():
         return Check("networks", BROKEN, f"{runner.name} computes wrong numbers", REINSTALL)
-    return Check("networks", OK, f"{runner.name} {version(runner.name)} on {runner.device}, tried with one picture")
+    return Check("networks", OK, f"{_runner(runner.name)} on {runner.device}, tried with one picture")
 
 
 def check_runners() -> Check:
     """What could run the networks instead."""
-    there = {name: _version(name) for name in RUNNERS}
-    found = ", ".join(f"{name} {number}" for name, number in there.items() if number)
-    missing = [name for name, number in there.items() if not number]
-    cure = f"pip install {' '.join(missing)}" if missing else None
+    missing = [_package(name) for name in RUNNERS if _version(name) is None]
+    found = ", ".join(_runner(name) for name in RUNNERS if _version(name) is not None)
+    cure = f"pip install {' '.join(dict.fromkeys(missing))}" if missing else None
     return Check("runners", OK if not missing else ABSENT, found or "none", cure)
 
 
@@ -84,11 +85,21 @@ def check_media() -> Check:
     return Check("media", OK, f"{found} with {', '.join(wanted)}")
 
 
-def _version(package: str) -> str | None:
+def _package(runner: str) -> str:
+    return PACKAGES.get(runner, runner)
+
+
+def _version(runner: str) -> str | None:
     try:
-        return version(package)
+        return version(_package(runner))
     except PackageNotFoundError:
         return None
+
+
+def _runner(name: str) -> str:
+    """`torch 2.13.0`, `native with onnxruntime 1.32.0`."""
+    package = _package(name)
+    return f"{package} {_version(name)}" if package == name else f"{name} with {package} {_version(name)}"
 
 
 CHECKS = (check_kernels, check_weights, check_networks, check_runners, check_media, check_gpu)
