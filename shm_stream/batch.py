@@ -16,8 +16,9 @@ from .batch_watch import Looks
 from .batch_worker import Task, record
 from .errors import InputError
 from .partial import sweep, write_texts
+from .qc_report import NAME as PAGE_NAME
+from .qc_report import write_report
 
-REPORT_NAME = "report.csv"
 REPORT_COLUMNS = ("source", "status", "frames", "seconds", "bytes", "outputs", "reason")
 WATCH_SECONDS = 3.0
 """Between two looks into the folder. A file that differs in them is still being copied."""
@@ -101,10 +102,13 @@ class Batch:
         progress.ended(result)
 
     def write_report(self) -> None:
-        """Write report.csv, if asked for. Raises ShmStreamError."""
-        if self.options.report:
-            lines = (result for _, result in sorted(self.results.items()))
-            write_texts({self.options.out / REPORT_NAME: report_text(lines)})
+        """Write OUT/report.html, and the report that was asked for. Raises ShmStreamError."""
+        options, results = self.options, [result for _, result in sorted(self.results.items())]
+        for path in {options.out / PAGE_NAME, options.report or options.out / PAGE_NAME}:
+            if path.suffix == ".csv":
+                write_texts({path: report_text(results)})
+            else:
+                write_report(path, options.out, results)
 
     def close(self) -> None:
         """End the workers, delete what they had not finished, close the manifest."""

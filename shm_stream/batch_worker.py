@@ -22,6 +22,8 @@ from .batch_manifest import DONE, FAILED, PARTIAL, SKIPPED
 from .batch_shots import Shot
 from .errors import InputError, ShmStreamError
 from .job import Job, JobOptions, Report, choose_runner
+from .qc_files import save_statistics
+from .qc_statistics import ShotStatistics
 
 TELL_SECONDS = 0.2
 """Frames are told of no more often."""
@@ -104,9 +106,12 @@ def _make(task: Task, runner, tell: Callable) -> dict:
     try:
         for target in task.shot.targets(task.out):
             target.parent.mkdir(parents=True, exist_ok=True)
-        with Job(replace(task.job, runner=runner)) as job:
+        statistics = ShotStatistics()
+        with Job(replace(task.job, runner=runner), statistics) as job:
             tell(("opened", job.source.frame_count))
-            return _outcome(task, job.run(_seldom(tell)))
+            outcome = _outcome(task, job.run(_seldom(tell)))
+        save_statistics(task.out, task.shot.name, statistics, outcome["outputs"])
+        return outcome
     except ShmStreamError as error:
         reason = str(error)
     except OSError as error:

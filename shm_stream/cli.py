@@ -51,12 +51,15 @@ def _run(argv: list[str]) -> int:
     arguments = make_parser().parse_args(argv)
     from .job import Job  # after the options: --help and a misspelt option need no media library
     from .progress import open_progress
+    from .qc_job import open_job_report
 
-    with Job(job_options(arguments)) as job:
+    page = open_job_report(arguments.report, overwrite=arguments.overwrite)
+    with Job(job_options(arguments), page.statistics) as job:
         if not arguments.quiet:
             _announce(job, arguments.verbose)
         with open_progress(job.source.frame_count, quiet=arguments.quiet) as progress:
             report = job.run(progress.update)
+    page.write(job_options(arguments), report)
     return _conclude(report, arguments)
 
 

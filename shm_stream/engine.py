@@ -71,6 +71,7 @@ class Engine:
     def tnet(self, work: Work) -> Work:
         """Reduced frame and prior alpha → logits."""
         x = self._prior.tnet_input(work.frame.picture, tnet_shape(*work.frame.size, self.tnet_size))
+        work.reduced = self._prior.picture
         work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
         if self._uses_prior:
             self._prior.remember(work.logits)

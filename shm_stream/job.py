@@ -91,8 +91,11 @@ class Report:
 class Job:
     """Everything opened and checked, nothing written yet. Use as a context manager; `run` once."""
 
-    def __init__(self, options: JobOptions):
-        """Raises InputError for whatever cannot be used."""
+    def __init__(self, options: JobOptions, statistics=None):
+        """`statistics`: something whose `add(work)` is called for each frame, such as qc_statistics.ShotStatistics.
+
+        Raises InputError for whatever cannot be used.
+        """
         preset = get_preset(options.preset)
         check_tnet_size(options.tnet_size)
         self._closing = contextlib.ExitStack()
@@ -119,6 +122,7 @@ class Job:
             if options.vcam:  # last: from here on the camera is taken
                 self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
             self._closing = opened.pop_all()
+        self._statistics = statistics
         self._written = 0
 
     def run(self, on_frame: Callable[[int], None] | None = None) -> Report:
@@ -147,6 +151,8 @@ class Job:
 
     def _write(self, work: Work, on_frame: Callable[[int], None] | None) -> None:
         self.engine.wait(work)
+        if self._statistics is not None:
+            self._statistics.add(work)  # before the encoders get hold of the planes
         for sink in self.sinks.values():
             sink.write(work.frame, work.outputs[sink.kind])
         self.engine.release(work)

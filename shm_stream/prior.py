@@ -42,20 +42,21 @@ class Prior:
     """Remembers the previous frame: its reduced picture (to notice a cut) and what T-Net said about it."""
 
     def __init__(self) -> None:
-        self._picture: np.ndarray | None = None  # [h, w, 3] uint8
+        self.picture: np.ndarray | None = None
+        """[h, w, 3] uint8 RGB: the reduced frame of the last `tnet_input`."""
         self._logits: np.ndarray | None = None  # [3, h', w']
 
     def reset(self) -> None:
         """The next frame is the first of its scene."""
-        self._picture = self._logits = None
+        self.picture = self._logits = None
 
     def tnet_input(self, frame: np.ndarray | YuvPlanes, shape: tuple[int, int]) -> np.ndarray:
         """RGB [H, W, 3] uint8 or planes → [1, 4, h, w] float32 in 0..1: area-averaged RGB and the prior alpha."""
         height, width = shape
         picture = reduce_to_rgb(frame, height, width)
-        if self._picture is not None and is_cut(self._picture, picture):
+        if self.picture is not None and is_cut(self.picture, picture):
             self._logits = None
-        self._picture = picture
+        self.picture = picture
         x = np.empty((1, 4, height, width), np.float32)
         np.multiply(picture.transpose(2, 0, 1), np.float32(1 / 255), out=x[0, :3])
         x[0, 3] = self._alpha(shape)

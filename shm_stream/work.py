@@ -15,6 +15,8 @@ class Work:
     """A frame on its way through the stages, and what they made of it."""
 
     frame: Frame
+    reduced: np.ndarray | None = None
+    """[h, w, 3] uint8 RGB, what T-Net saw, from `tnet`."""
     logits: np.ndarray | None = None
     """[3, h, w] float32, from `tnet`."""
     alpha_raw: np.ndarray | None = None
