@@ -41,7 +41,7 @@ class Batch:
         make_folder(options.out)
         with contextlib.ExitStack() as opened:
             self._manifest = opened.enter_context(Manifest(options.out))
-            self._pool = opened.enter_context(Pool(options.jobs))
+            self._pool = opened.enter_context(Pool(options.jobs, options.timeout))
             self._closing = opened.pop_all()
 
     def _first_shots(self) -> list[Shot]:

@@ -42,6 +42,8 @@ class BatchOptions:
     """Extension of videos; None: that of the input where it can hold the result."""
     image_suffix: str = ".png"
     jobs: int = 1
+    timeout: float | None = None
+    """Seconds that a shot may take."""
     watch: bool = False
     report: Path | None = None
     """A table (.csv) or a page (.html) of all shots, beside OUT/report.html."""
@@ -64,8 +66,9 @@ def check_options(options: BatchOptions) -> dict:
     check_tnet_size(template.tnet_size)
     if not options.kinds:
         raise InputError("nothing to write: give --bg BACKGROUND (or --alpha/--foreground)")
-    if template.duration is not None and template.duration <= 0:
-        raise InputError(f"duration {template.duration} is not usable; give more than 0 seconds")
+    for name, seconds in (("duration", template.duration), ("timeout", options.timeout)):
+        if seconds is not None and seconds <= 0:
+            raise InputError(f"{name} {seconds} is not usable; give more than 0 seconds")
     _check_outputs(options)
     if options.report:
         _check_report(options.report, options.out)

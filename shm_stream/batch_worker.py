@@ -104,6 +104,8 @@ def record(shot: Shot, sha256: str | None, settings: dict, *, status: str, reaso
 def _make(task: Task, runner, tell: Callable) -> dict:
     """Run the job; status, reason and figures for the record. Whatever fails, fails this shot only."""
     try:
+        if not task.out.is_dir():  # it was there at the start, and must not come back without its manifest
+            raise ShmStreamError(f"the folder {task.out} is gone")
         for target in task.shot.targets(task.out):
             target.parent.mkdir(parents=True, exist_ok=True)
         statistics = ShotStatistics()

@@ -65,6 +65,9 @@ class VideoSource:
         self._step = max(1, round(1 / (self.rate * self._time_base)))  # one frame in units of the time base
         self._first_pts = first.pts  # None: the file has no timestamps
         self._file_seconds = container.duration / 1e6 if container.duration else None
+        if "avi" in container.format.name and self._file_seconds:
+            # without an index, as in a file that was cut off, FFmpeg estimates the duration from the size
+            self._file_seconds = max(self._file_seconds, float(stream.frames / self.rate))
         self._file_frames = stream.frames or (round(self._file_seconds * self.rate) if self._file_seconds else None)
         self.frame_count = self._expected_frames()
         self.colour = resolve_tags(
