@@ -19,6 +19,15 @@ def refused_codecs(path: Path, container: str) -> list[str]:
         return [_codec_name(source.streams[index]) for index, fits in tried.items() if not fits]
 
 
+def audio_warning(path: Path, container: str, target: Path) -> str | None:
+    """One line about the audio of `path` that `target` will lack, or None."""
+    refused = refused_codecs(path, container)
+    if not refused:
+        return None
+    names = ", ".join(dict.fromkeys(refused))
+    return f"{names} audio does not fit into {target.suffix} and is left out; .mkv would keep it"
+
+
 def _codec_name(stream) -> str:
     return stream.codec_context.name if stream.codec_context is not None else "unknown"
 
@@ -58,7 +67,7 @@ class AudioCopy:
         with open_container(path) as trial:
             fitting = [index for index, fits in _try_streams(trial, container).items() if fits]
         self._input = open_container(path)
-        self._targets = {index: _copied_stream(self._input.streams[index], output) for index in sorted(fitting)}
+        self._targets = {index: copied_stream(self._input.streams[index], output) for index in sorted(fitting)}
         self._packets: Iterator = iter(())
         self._held = None
 
@@ -109,7 +118,8 @@ class AudioCopy:
         self._input.close()
 
 
-def _copied_stream(stream, output):
+def copied_stream(stream, output):
+    """A stream of `output` for the packets of `stream`, with what the file says about it."""
     copy = output.add_stream_from_template(stream)
     copy.metadata.update(stream.metadata)  # language, title
     copy.disposition = stream.disposition

@@ -42,8 +42,10 @@ class BatchOptions:
     """Extension of videos; None: that of the input where it can hold the result."""
     image_suffix: str = ".png"
     jobs: int = 1
+    chunk: float | None = None
+    """About how many seconds of a long video are made at a time, apart from the others."""
     timeout: float | None = None
-    """Seconds that a shot may take."""
+    """Seconds that a shot, or a chunk of one, may take."""
     watch: bool = False
     report: Path | None = None
     """A table (.csv) or a page (.html) of all shots, beside OUT/report.html."""
@@ -66,7 +68,7 @@ def check_options(options: BatchOptions) -> dict:
     check_tnet_size(template.tnet_size)
     if not options.kinds:
         raise InputError("nothing to write: give --bg BACKGROUND (or --alpha/--foreground)")
-    for name, seconds in (("duration", template.duration), ("timeout", options.timeout)):
+    for name, seconds in (("duration", template.duration), ("timeout", options.timeout), ("chunk", options.chunk)):
         if seconds is not None and seconds <= 0:
             raise InputError(f"{name} {seconds} is not usable; give more than 0 seconds")
     _check_outputs(options)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection, resource_tracker
 
+from .batch_chunks import ChunkTask
 from .batch_manifest import FAILED
 from .batch_worker import Task, record, work
 from .errors import InputError
@@ -17,6 +18,8 @@ from .partial import sweep
 
 WORK = work
 """The body of every worker."""
+ENDS = ("result", "chunks")
+"""The messages after which a worker has nothing to do."""
 PATIENCE_SECONDS = 10.0
 """How long a process that was killed may take to be gone."""
 
@@ -29,15 +32,17 @@ class Pool:
         self._count = count
         self._timeout_seconds = timeout_seconds
         self._workers: list[_Worker] = []
+        self._waiting: deque = deque()
 
-    def run(self, tasks: Iterable[Task], tell: Callable[[Task, str, object], None]) -> None:
+    def run(self, tasks: Iterable, tell: Callable[[object, str, object], Iterable]) -> None:
         """Do all tasks. `tell(task, what, value)` gets the messages of the workers as they come.
 
-        Every task ends with a "result". Raises InputError when the networks cannot be loaded.
+        Every task ends with a "result" or with "chunks"; what `tell` returns are tasks that come next. Raises
+        InputError when the networks cannot be loaded.
         """
-        waiting = deque(tasks)
-        while waiting or any(worker.task for worker in self._workers):
-            self._hand_out(waiting)
+        self._waiting = deque(tasks)
+        while self._waiting or any(worker.task for worker in self._workers):
+            self._hand_out(self._waiting)
             for worker in self._speaking():
                 self._listen(worker, tell)
             for worker in self._overdue():
@@ -80,7 +85,7 @@ class Pool:
         self._remove(worker)
         if worker.task is not None:
             sweep(worker.task.shot.targets(worker.task.out))
-            tell(worker.task, "result", worker.epitaph(reason))
+            self._next(tell(worker.task, "result", worker.epitaph(reason)))
 
     def _listen(self, worker: _Worker, tell: Callable) -> None:
         try:
@@ -93,9 +98,12 @@ class Pool:
         task = worker.task
         if what == "source":
             worker.sha256 = value
-        elif what == "result":
+        elif what in ENDS:
             worker.task = None
-        tell(task, what, value)
+        self._next(tell(task, what, value))
+
+    def _next(self, tasks: Iterable) -> None:
+        self._waiting.extendleft(reversed([*tasks]))
 
     def _remove(self, worker: _Worker) -> None:
         self._workers.remove(worker)
@@ -130,12 +138,12 @@ class _Worker:
         with _ctrl_c_waits():
             self.process.start()
         theirs.close()
-        self.task: Task | None = None
+        self.task: Task | ChunkTask | None = None
         self.sha256: str | None = None
         self.started = 0.0
         """When it got the task, on the monotonic clock."""
 
-    def give(self, task: Task) -> bool:
+    def give(self, task: Task | ChunkTask) -> bool:
         """Whether the worker could take the task."""
         self.task, self.sha256, self.started = task, None, time.monotonic()
         try:

@@ -74,6 +74,7 @@ def _add_outputs(parser: Parser) -> None:
 def _add_run(parser: Parser) -> None:
     group = parser.add_argument_group("the run")
     group.add_argument("--jobs", metavar="N", type=_count, default=1, help="shots made at the same time (default: 1)")
+    group.add_argument("--chunk", metavar="TIME", type=parse_time, help="cut long videos, for --jobs to share: 0:30")
     group.add_argument("--timeout", metavar="TIME", type=parse_time, help="give up a shot that takes longer")
     group.add_argument("--watch", action="store_true", help="go on with files that are new or changed, until Ctrl-C")
     group.add_argument("--report", metavar="PATH", nargs="?", const="", help=REPORT_HELP)
@@ -121,7 +122,7 @@ def batch_options(arguments: argparse.Namespace):
     facts = {**vars(arguments)}
     for name in ("quiet", "verbose", "progress"):
         del facts[name]
-    own = ("alpha", "foreground", "suffix", "image_suffix", "jobs", "timeout", "watch", "report", "overwrite")
+    own = ("alpha", "foreground", "suffix", "image_suffix", "jobs", "chunk", "timeout", "watch", "report", "overwrite")
     own = {name: facts.pop(name) for name in own}
     folder, out = Path(facts.pop("folder")), Path(facts.pop("out"))
     if own["report"] is not None:

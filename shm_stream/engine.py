@@ -14,7 +14,7 @@ from .errors import InputError
 from .foreground import estimate_foreground
 from .fuse import fuse_composite, gather
 from .planes import new_planes
-from .prior import Prior, softmax, tnet_shape
+from .prior import Prior, PriorState, softmax, tnet_shape
 from .tiles import TILE, active_tiles
 from .trimap import Trimap
 from .work import Work
@@ -67,6 +67,10 @@ class Engine:
     def reset(self) -> None:
         """Forget the previous frame. Only while no frame is between the stages."""
         self._prior.reset()
+
+    def resume(self, state: PriorState) -> None:
+        """Go on after the frame that left `state`. Only while no frame is between the stages."""
+        self._prior.restore(state)
 
     def tnet(self, work: Work) -> Work:
         """Reduced frame and prior alpha → logits."""

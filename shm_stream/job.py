@@ -15,7 +15,9 @@ from .device import choose_device
 from .engine import Engine, check_tnet_size
 from .errors import ShmStreamError
 from .outputs import CAMERA, TRANSPARENT, plan_outputs
+from .part import Part
 from .preset import get_preset
+from .prior import PriorState
 from .runners import load_runner
 from .sink import open_sink
 from .sink_camera import CameraSink
@@ -59,6 +61,8 @@ class JobOptions:
     crf: int | None = None
     """Quality for that encoder, lower is better."""
     overwrite: bool = False
+    part: Part = Part()
+    """Which part of a video this is, when the others are made apart. Parts have no audio."""
 
 
 @dataclass
@@ -92,7 +96,7 @@ class Job:
     """Everything opened and checked, nothing written yet. Use as a context manager; `run` once."""
 
     def __init__(self, options: JobOptions, statistics=None):
-        """`statistics`: something whose `add(work)` is called for each frame, such as qc_statistics.ShotStatistics.
+        """`statistics`: something that is told of each frame as qc_statistics.ShotStatistics is.
 
         Raises InputError for whatever cannot be used.
         """
@@ -123,6 +127,14 @@ class Job:
                 self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
             self._closing = opened.pop_all()
         self._statistics = statistics
+        self._part = options.part
+        self.prior_before: PriorState | None = self._part.prior
+        """What the last frame that was not written left behind."""
+        if self.prior_before is not None:
+            self.engine.resume(self.prior_before)
+            self._resume_statistics()
+        self.last: Work | None = None
+        """The last frame that was written, without its outputs."""
         self._written = 0
 
     def run(self, on_frame: Callable[[int], None] | None = None) -> Report:
@@ -134,12 +146,12 @@ class Job:
         started = time.perf_counter()
         try:
             result = pipeline.run(
-                (Work(frame) for frame in self.source),
+                (Work(self._part.place(frame)) for frame in self.source),
                 self.engine.stages,
                 lambda work: self._write(work, on_frame),
                 finish=self._finish,
             )
-            if result.items == 0:
+            if self._written == 0:
                 if result.interrupted:
                     raise KeyboardInterrupt
                 raise ShmStreamError(self.source.warning or f"no frame of {self.source.path} could be read")
@@ -151,14 +163,28 @@ class Job:
 
     def _write(self, work: Work, on_frame: Callable[[int], None] | None) -> None:
         self.engine.wait(work)
+        if work.frame.index < self._part.lead_in:
+            self._lead_in(work)
+            return
         if self._statistics is not None:
             self._statistics.add(work)  # before the encoders get hold of the planes
         for sink in self.sinks.values():
             sink.write(work.frame, work.outputs[sink.kind])
         self.engine.release(work)
+        self.last = work
         self._written += 1
         if on_frame is not None:
             on_frame(self._written)
+
+    def _lead_in(self, work: Work) -> None:
+        self.prior_before = PriorState(work.reduced, work.logits)
+        if work.frame.index == self._part.lead_in - 1:
+            self._resume_statistics()
+        self.engine.release(work)
+
+    def _resume_statistics(self) -> None:
+        if self._statistics is not None:
+            self._statistics.resume(self.prior_before)
 
     def _finish(self) -> None:
         if self._written:
@@ -167,7 +193,7 @@ class Job:
 
     def _report(self, result: pipeline.PipelineReport, seconds: float) -> Report:
         return Report(
-            frames=result.items,
+            frames=self._written,
             seconds=seconds,
             device=self.engine.runner.device,
             runner=self.engine.runner.name,
@@ -231,7 +257,7 @@ def _open_sink(path: str, kind: str, options: JobOptions, source):
         codec=options.codec if main else None,
         crf=options.crf if main else None,
         overwrite=options.overwrite,
-        audio_from=source.path if source.kind == "video" else None,
+        audio_from=source.path if source.kind == "video" and options.part == Part() else None,
         start_seconds=options.start,
         duration_seconds=options.duration,
     )

@@ -52,7 +52,7 @@ def job_record(options: JobOptions, report: Report) -> dict:
     """A job as a record of a batch; `settings` has what was asked for."""
     source = Path(options.input)
     files = {kind: path for kind, path in report.outputs.items() if path.is_file()}
-    asked = {name: value for name, value in asdict(options).items() if value not in (None, False)}
+    asked = {name: value for name, value in asdict(options).items() if value not in (None, False) and name != "part"}
     return {
         "source": source.name,
         "status": PARTIAL if report.input_warning or report.interrupted else DONE,

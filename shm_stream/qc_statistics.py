@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 import cv2
 import numpy as np
 
-from .prior import is_cut, softmax
+from .prior import PriorState, alpha_of, is_cut, softmax
 from .qc_pictures import SampledPictures, WorstPictures
 from .trimap import Trimap
 from .work import Work
@@ -67,14 +67,14 @@ class ShotStatistics:
         self.sampled.offer(index, work)
         self.worst.offer(index, self.figures.flicker[-1] + self.figures.cut[-1], work)
 
-    def look(self, work: Work) -> None:
-        """A frame that is not counted: only what the next one is compared with."""
-        self._measure(work)
+    def resume(self, state: PriorState) -> None:
+        """The next frame is compared with the one that left `state`, which is not counted."""
+        trimap = _small_trimap(state.logits)
+        self._previous = _small_picture(state.picture, trimap), alpha_of(trimap)
 
     def _measure(self, work: Work) -> dict[str, float]:
-        trimap = softmax(work.logits[:, ::2, ::2])  # every second sample: enough for means, at a quarter of the cost
-        alpha = trimap[Trimap.FOREGROUND] + np.float32(0.5) * trimap[Trimap.UNKNOWN]
-        picture = cv2.resize(work.reduced, alpha.shape[::-1], interpolation=cv2.INTER_AREA)
+        trimap = _small_trimap(work.logits)
+        picture, alpha = _small_picture(work.reduced, trimap), alpha_of(trimap)
         before, self._previous = self._previous, (picture, alpha)
         cut = before is not None and is_cut(before[0], picture)
         edges = (alpha[:, 0], alpha[:, -1], alpha[0], alpha[-1])
@@ -97,6 +97,16 @@ class ShotStatistics:
         made.figures = Figures(**facts["figures"])
         made.sampled.kept, made.worst.kept = list(facts["sampled"]), list(facts["worst"])
         return made
+
+
+def _small_trimap(logits: np.ndarray) -> np.ndarray:
+    """[3, h, w]: every second sample is enough for means, at a quarter of the cost."""
+    return softmax(logits[:, ::2, ::2])
+
+
+def _small_picture(picture: np.ndarray, trimap: np.ndarray) -> np.ndarray:
+    """The reduced frame [H, W, 3] uint8 at the size of `trimap`."""
+    return cv2.resize(picture, trimap.shape[:0:-1], interpolation=cv2.INTER_AREA)
 
 
 def unexplained_change(

@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from . import partial
-from .audio import AudioCopy, refused_codecs
+from .audio import AudioCopy, audio_warning
 from .errors import ShmStreamError
 from .frame import Frame
 from .planes import frame_from_grey, frame_from_rgb, set_tags
@@ -34,7 +34,7 @@ class VideoSink:
         self._cut_start, self._cut_end = cut_start, cut_end
         self._audio_from = audio_from
         if audio_from is not None:
-            self._check_audio()
+            self.warning = audio_warning(audio_from, self._encoding.container, path)
         self._partial = partial.partial_path(path)
         self._container = self._stream = self._audio = None
         self._size: tuple[int, int] | None = None
@@ -45,12 +45,6 @@ class VideoSink:
     def takes_planes(self) -> bool:
         """Whether `write` encodes planes of the source's matrix and range as they are."""
         return self._encoding.pix_fmt == "yuv420p" and same_numbers(self._encoding.tags, self._source.colour)
-
-    def _check_audio(self) -> None:
-        refused = refused_codecs(self._audio_from, self._encoding.container)
-        if refused:
-            names = ", ".join(dict.fromkeys(refused))
-            self.warning = f"{names} audio does not fit into {self.path.suffix} and is left out; .mkv would keep it"
 
     def write(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
         """Append one picture, shown from `frame.pts` for `frame.duration`. Raises ShmStreamError.
@@ -92,10 +86,7 @@ class VideoSink:
     def _open(self, frame: Frame, size: tuple[int, int]) -> None:
         self._size = size[::-1]
         encoding = self._encoding
-        options = {"movflags": "+faststart"} if encoding.container == "mp4" else {}
-        self._container = av.open(
-            f"file:{self._partial.absolute()}", "w", format=encoding.container, container_options=options
-        )
+        self._container = open_output(self._partial, encoding.container)
         self._stream = add_video_stream(self._container, encoding, self._size, self._source.rate)
         self._stream.time_base = self._stream.codec_context.time_base = frame.time_base
         self._stream.codec_context.sample_aspect_ratio = self._source.sample_aspect_ratio
@@ -144,3 +135,9 @@ class VideoSink:
         except BaseException:
             self.abort()
             raise
+
+
+def open_output(path: Path, container: str):
+    """PyAV's output container; `container` is FFmpeg's name. Raises av.FFmpegError."""
+    options = {"movflags": "+faststart"} if container == "mp4" else {}
+    return av.open(f"file:{path.absolute()}", "w", format=container, container_options=options)

@@ -54,7 +54,7 @@ class VideoSource:
         first = next(_decode(container, stream, _Progress()), None)
         if first is None:
             raise InputError(f"no frame of {self.path} can be decoded; the file is damaged or incomplete")
-        self._time_base = stream.time_base
+        self.time_base = stream.time_base
         self._rotation = first.rotation % 360
         turned = self._rotation in (90, 270)
         self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
@@ -62,8 +62,8 @@ class VideoSource:
         self.sample_aspect_ratio = 1 / aspect if turned else aspect
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         self.planar = first.format.name in SITED and self._rotation not in ROTATIONS
-        self._step = max(1, round(1 / (self.rate * self._time_base)))  # one frame in units of the time base
-        self._first_pts = first.pts  # None: the file has no timestamps
+        self._step = max(1, round(1 / (self.rate * self.time_base)))  # one frame in units of the time base
+        self.first_pts = first.pts  # None: the file has no timestamps
         self._file_seconds = container.duration / 1e6 if container.duration else None
         if "avi" in container.format.name and self._file_seconds:
             # without an index, as in a file that was cut off, FFmpeg estimates the duration from the size
@@ -89,16 +89,16 @@ class VideoSource:
         with closing(self._decoded(progress)) as pictures:
             for index, (picture, pts, duration) in enumerate(self._wanted(pictures, progress)):
                 if index == 0:
-                    origin, self.origin_seconds = pts, pts * self._time_base
+                    origin, self.origin_seconds = pts, pts * self.time_base
                 count = index + 1
-                yield Frame(self._upright(picture), index, pts - origin, self._time_base, duration)
+                yield Frame(self._upright(picture), index, pts - origin, self.time_base, duration)
         if count == 0 and self.start_seconds:
             raise InputError(f"{self.path} has no frame at or after {self.start_seconds:g} s; use a smaller -ss")
         self.warning, self.exhausted = self._warning(progress, count), True
 
     def _wanted(self, pictures, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int, int]]:
         """(picture, pts, duration) between start and end. A frame lasts until the next one, cut off or not."""
-        first = (self._first_pts or 0) + self._units(self.start_seconds)
+        first = (self.first_pts or 0) + self._units(self.start_seconds)
         end = None if self.duration_seconds is None else first + self._units(self.duration_seconds)
         held, count = None, 0
         for picture, pts in pictures:
@@ -116,8 +116,8 @@ class VideoSource:
 
     def _decoded(self, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int]]:
         """(picture, pts) from the last keyframe at or before the start, pts strictly rising."""
-        target = (self._first_pts or 0) + self._units(self.start_seconds)
-        if self.start_seconds and self._first_pts is not None:
+        target = (self.first_pts or 0) + self._units(self.start_seconds)
+        if self.start_seconds and self.first_pts is not None:
             with open_container(self.path) as container:
                 stream = video_stream(container, self.path)
                 if _seek(container, stream, target):
@@ -132,7 +132,7 @@ class VideoSource:
             yield from _rising(_decode(container, video_stream(container, self.path), progress), self._step)
 
     def _units(self, seconds: float) -> int:
-        return round(Fraction(seconds) / self._time_base)
+        return round(Fraction(seconds) / self.time_base)
 
     def _upright(self, picture: av.VideoFrame) -> np.ndarray | YuvPlanes:
         """The decoder's own planes where they can be used as they are, else [height, width, 3] uint8 RGB.

@@ -10,6 +10,7 @@ import pytest
 from test_eval_report import decode
 
 from shm_stream.frame import Frame
+from shm_stream.prior import PriorState
 from shm_stream.qc_findings import Finding, find, weight
 from shm_stream.qc_pictures import APART, HIGHEST, MOST_SAMPLED, MOST_WORST, WIDEST, fitted
 from shm_stream.qc_statistics import EDGES, Figures, ShotStatistics, join_statistics
@@ -80,7 +81,7 @@ def test_parts_joined_are_the_whole():
     for index, subject in enumerate(subjects):
         work = work_of(index, subject)
         if index == 29:
-            parts[1].look(work)
+            parts[1].resume(PriorState(work.reduced, work.logits))
         parts[index >= 30].add(work)
     joined = join_statistics([ShotStatistics.from_json(part.to_json()) for part in parts])
     assert joined.figures == whole.figures
