@@ -142,7 +142,13 @@ def _frame(kept: dict) -> str:
 
 
 def _nearest(kept: list[dict], index: float) -> dict:
-    return min(kept, key=lambda picture: abs(picture["index"] - index))
+    """Rather a picture soon after than one just before: a state that begins is seen from then on."""
+
+    def distance(picture: dict) -> float:
+        late = picture["index"] - index
+        return late if late >= 0 else -3 * late
+
+    return min(kept, key=distance)
 
 
 def _value(value) -> str:

@@ -42,7 +42,8 @@ header .facts { font-size: .9rem; font-variant-numeric: tabular-nums }
   margin-top: .7rem }
 .label:first-child { align-self: start } .label { font-size: .85rem; line-height: 1.3 }
 .label small { display: block; font-size: .8rem }
-.strip { display: flex; gap: 3px } .strip .frame { flex: 1 1 0; min-width: 0; max-width: 12rem }
+.strip { display: flex; gap: 3px } .strip .frame { flex: 1 1 0; min-width: 0 }
+.strip .frame:only-child { max-width: 9rem } .strip .frame:only-child img { margin: 0 }
 .frame img { display: block; max-width: 100%; margin: 0 auto; border-radius: 2px }
 .strip .frame img { max-height: 6rem } .strip .frame img + img { margin-top: 3px }
 .curve { height: 2rem; background: var(--well); border-radius: 3px; overflow: hidden }

@@ -91,4 +91,4 @@ def test_readme_commands_work(tmp_path, monkeypatch, capsys, arguments):
 
 
 def test_the_readme_has_commands():
-    assert len(readme_commands()) == 3
+    assert len(readme_commands()) == 4
