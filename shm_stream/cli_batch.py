@@ -38,6 +38,9 @@ examples:
 """
 
 
+REPORT_HELP = "also write a table (.csv) or the page of OUT/report.html (.html) to PATH (default: OUT/report.csv)"
+
+
 def make_parser() -> Parser:
     """The parser of `shm-stream batch`."""
     parser = Parser(prog="shm-stream batch", description=DESCRIPTION, epilog=EPILOG)
@@ -71,8 +74,10 @@ def _add_outputs(parser: Parser) -> None:
 def _add_run(parser: Parser) -> None:
     group = parser.add_argument_group("the run")
     group.add_argument("--jobs", metavar="N", type=_count, default=1, help="shots made at the same time (default: 1)")
+    group.add_argument("--chunk", metavar="TIME", type=parse_time, help="cut long videos, for --jobs to share: 0:30")
+    group.add_argument("--timeout", metavar="TIME", type=parse_time, help="give up a shot that takes longer")
     group.add_argument("--watch", action="store_true", help="go on with files that are new or changed, until Ctrl-C")
-    group.add_argument("--report", action="store_true", help="also write OUT/report.csv, a row for each shot")
+    group.add_argument("--report", metavar="PATH", nargs="?", const="", help=REPORT_HELP)
 
 
 def _add_messages(parser: Parser) -> None:
@@ -103,9 +108,10 @@ def run_batch(argv: list[str]) -> int:
         except KeyboardInterrupt:
             interrupted = True
             batch.close()  # workers end before anything else is said
-        batch.write_report()
     progress.concluded(Counter(result["status"] for result in batch.results.values()), interrupted=interrupted)
-    return _conclude(batch.results, arguments.quiet, interrupted)
+    code = _conclude(batch.results, arguments.quiet, interrupted)
+    batch.write_report()  # last: when it cannot be written, all the rest was said
+    return code
 
 
 def batch_options(arguments: argparse.Namespace):
@@ -116,9 +122,11 @@ def batch_options(arguments: argparse.Namespace):
     facts = {**vars(arguments)}
     for name in ("quiet", "verbose", "progress"):
         del facts[name]
-    own = ("alpha", "foreground", "suffix", "image_suffix", "jobs", "watch", "report", "overwrite")
+    own = ("alpha", "foreground", "suffix", "image_suffix", "jobs", "chunk", "timeout", "watch", "report", "overwrite")
     own = {name: facts.pop(name) for name in own}
     folder, out = Path(facts.pop("folder")), Path(facts.pop("out"))
+    if own["report"] is not None:
+        own["report"] = Path(own["report"] or out / "report.csv")
     return BatchOptions(folder, out, JobOptions(input=folder, **facts), **own)
 
 

@@ -66,6 +66,7 @@ def make_parser() -> Parser:
     add_live(parser)
     add_controls(parser)
     group = parser.add_argument_group("messages")
+    group.add_argument("--report", metavar="PAGE", help="write an HTML page with pictures and what deserves a look")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="count", default=0, help="more facts; -vv: tracebacks of errors")
     group.add_argument("--version", action="version", version=f"shm-stream {__version__}", help="print the version")
@@ -141,7 +142,7 @@ def job_options(arguments: argparse.Namespace, tell: Callable[[str], None]) -> J
     from .job import JobOptions
 
     facts = {**vars(arguments)}
-    for name in ("quiet", "verbose"):
+    for name in ("quiet", "verbose", "report"):
         del facts[name]
     drop_page_options(facts)
     live, controls = live_options(facts, tell), controls_of(facts)

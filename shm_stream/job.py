@@ -24,8 +24,10 @@ from .live_options import LiveOptions
 from .live_sink import LiveReport, LiveSink
 from .outputs import CAMERA, TRANSPARENT, plan_live, plan_outputs
 from .pace import paced
+from .part import Part
 from .picture_format import is_pattern
 from .preset import get_preset
+from .prior import PriorState
 from .runners import load_runner
 from .sidecar import Sidecars
 from .sink import is_folder, open_live_sink, open_sink
@@ -105,6 +107,8 @@ class JobOptions:
     """`nut` or `rawvideo`."""
     obs: int | None = None
     """Port at which OBS Studio may fetch cut-outs with alpha."""
+    part: Part = Part()
+    """Which part of a video this is, when the others are made apart. Parts have no audio."""
 
 
 @dataclass
@@ -146,8 +150,11 @@ class Report:
 class Job:
     """Everything opened and checked, nothing written yet. Use as a context manager; `run` once."""
 
-    def __init__(self, options: JobOptions):
-        """Raises InputError for whatever cannot be used."""
+    def __init__(self, options: JobOptions, statistics=None):
+        """`statistics`: something that is told of each frame as qc_statistics.ShotStatistics is.
+
+        Raises InputError for whatever cannot be used.
+        """
         if options.target is not None:
             options = for_target(options, options.target)
         preset = get_preset(options.preset)
@@ -188,6 +195,15 @@ class Job:
         """Each is given every frame's work, its outputs made and not yet given back, in the sink's thread."""
         self._paced = not self.source.live and any(target.protocol != "stdout" for target in live)
         self._latency = LatencyCounter()
+        self._statistics = statistics
+        self._part = options.part
+        self.prior_before: PriorState | None = self._part.prior
+        """What the last frame that was not written left behind."""
+        if self.prior_before is not None:
+            self.engine.resume(self.prior_before)
+            self._resume_statistics()
+        self.last: Work | None = None
+        """The last frame that was written, without its outputs."""
         self._written = 0
         self._stopping = threading.Event()
 
@@ -207,7 +223,7 @@ class Job:
                 stop=getattr(self.source, "stop", None),
                 in_flight=LIVE_FRAMES if self.source.live else None,
             )
-            if result.items == 0:
+            if self._written == 0:
                 if result.interrupted or self._stopping.is_set():
                     raise KeyboardInterrupt
                 raise ShmStreamError(self.source.warning or f"no frame of {self.source.path} could be read")
@@ -226,19 +242,35 @@ class Job:
         for frame in paced(self.source) if self._paced else self.source:
             if self._stopping.is_set():
                 return
-            yield Work(frame)
+            yield Work(self._part.place(frame))
 
     def _write(self, work: Work, on_frame: Callable[[int], None] | None) -> None:
         self.engine.wait(work)
+        if work.frame.index < self._part.lead_in:
+            self._lead_in(work)
+            return
         self._latency.add(time.perf_counter() - work.begun_seconds)
+        if self._statistics is not None:
+            self._statistics.add(work)  # before the encoders get hold of the planes
         for sink in self.sinks.values():
             sink.write(work.frame, work.outputs[sink.kind])
         for watch in self.watchers:
             watch(work)
         self.engine.release(work)
+        self.last = work
         self._written += 1
         if on_frame is not None:
             on_frame(self._written)
+
+    def _lead_in(self, work: Work) -> None:
+        self.prior_before = PriorState(work.reduced, work.logits)
+        if work.frame.index == self._part.lead_in - 1:
+            self._resume_statistics()
+        self.engine.release(work)
+
+    def _resume_statistics(self) -> None:
+        if self._statistics is not None:
+            self._statistics.resume(self.prior_before)
 
     def _finish(self) -> None:
         if self._written:
@@ -257,7 +289,7 @@ class Job:
 
     def _report(self, result: pipeline.PipelineReport, seconds: float) -> Report:
         return Report(
-            frames=result.items,
+            frames=self._written,
             seconds=seconds,
             device=self.engine.runner.device,
             runner=self.engine.runner.name,
@@ -336,7 +368,7 @@ def _open_sink(path: str, kind: str, options: JobOptions, source, safe: bool):
         codec=options.codec if main else None,
         crf=options.crf if main else None,
         overwrite=options.overwrite,
-        audio_from=source.audio_from,
+        audio_from=source.audio_from if options.part == Part() else None,
         start_seconds=options.start,
         duration_seconds=options.duration,
         delivery=_delivery(options, kind, path),

@@ -35,7 +35,7 @@ class Page(HTMLParser):
             self.tables.append([])
         if tag == "tr":
             self.tables[-1].append([])
-        if tag not in ("img", "meta"):
+        if tag not in ("img", "meta", "input", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
