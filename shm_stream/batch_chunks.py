@@ -21,7 +21,8 @@ from .batch_options import MAIN
 from .batch_shots import Shot
 from .chunk_plan import Chunk, Plan
 from .errors import ShmStreamError
-from .job import Job, JobOptions
+from .job import Job
+from .job_options import JobOptions
 from .join_video import join_videos
 from .part import Part
 from .partial import write_texts

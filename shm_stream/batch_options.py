@@ -14,7 +14,7 @@ from .colour import ColourTags, default_matrix
 from .device import choose_device
 from .engine import check_tnet_size
 from .errors import InputError
-from .job import JobOptions
+from .job_options import JobOptions
 from .outputs import TRANSPARENT
 from .partial import check_folder
 from .picture_format import check_suffix

@@ -18,7 +18,7 @@ from .preset import PRESETS
 from .runners import RUNNERS
 
 if TYPE_CHECKING:
-    from .job import JobOptions
+    from .job_options import JobOptions
 
 INPUT = "a video, an image, a folder of images, a camera (0), screen, a stream (rtsp://...), or - for stdin"
 DESCRIPTION = "Cut people out of videos, images and folders of images, and put them before another background."
@@ -139,7 +139,7 @@ def job_options(arguments: argparse.Namespace, tell: Callable[[str], None]) -> J
 
     `tell` is given a line when a live input or output stalls, is lost or comes back.
     """
-    from .job import JobOptions
+    from .job_options import JobOptions
 
     facts = {**vars(arguments)}
     for name in ("quiet", "verbose", "report"):

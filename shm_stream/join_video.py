@@ -33,7 +33,8 @@ def join_videos(
 
     Picture i is shown from `times[i]` to `times[i + 1]`, in units of `time_base`: there is a time more than pictures.
     Audio, titles and chapters of the input are copied as `sink_video.VideoSink` does; `audio_origin` is when, in
-    seconds of the input, the output begins. Raises ShmStreamError when the parts do not fit together; then no file is left.
+    seconds of the input, the output begins. Raises ShmStreamError when the parts do not fit together; then no file is
+    left.
     """
     unfinished, container = partial.partial_path(target), container_of(target)
     try:

@@ -9,7 +9,8 @@ from pathlib import Path
 from .batch_files import digest, measure
 from .batch_manifest import DONE, PARTIAL
 from .errors import InputError
-from .job import JobOptions, Report
+from .job_options import JobOptions
+from .job_report import Report
 from .partial import check_target, write_texts
 from .qc_card import Card
 from .qc_report import render
