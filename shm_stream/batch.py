@@ -40,7 +40,8 @@ class Batch:
         self._common = check_options(options)
         self.first = self._first_shots()
         if not options.overwrite and not (options.out / NAME).exists():
-            check_untouched(options.out, (name for shot in self.first for name in shot.outputs.values()))
+            names = [name for shot in self.first for name in shot.outputs.values()]
+            check_untouched(options.out, [*names, PAGE_NAME])
         make_folder(options.out)
         with contextlib.ExitStack() as opened:
             self._manifest = opened.enter_context(Manifest(options.out))
@@ -69,7 +70,7 @@ class Batch:
             ready = looks.ready(shots)
             if ready:
                 self._make(ready, progress)
-            self.write_report()
+                self.write_report()
             time.sleep(WATCH_SECONDS)
             shots = find_shots(self.options)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -112,7 +113,7 @@ class Pool:
     def close(self) -> None:
         """End all workers at once; unfinished files are deleted."""
         workers, self._workers = self._workers, []
-        with _ctrl_c_waits():
+        with _interrupted_afterwards():
             for worker in workers:
                 worker.process.kill()
             for worker in workers:
@@ -176,7 +177,7 @@ class _Worker:
 
 @contextlib.contextmanager
 def _ctrl_c_waits() -> Iterator[None]:
-    """SIGINT comes afterwards. A process started meanwhile never sees it, not even before its first line runs."""
+    """A process started meanwhile never sees SIGINT, not even before its first line runs; ours comes afterwards."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -186,3 +187,24 @@ def _ctrl_c_waits() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _interrupted_afterwards() -> Iterator[None]:
+    """Raises KeyboardInterrupt at the end if Ctrl-C or SIGTERM came meanwhile.
+
+    Blocking the signals would not do: any other thread of the process may take them.
+    """
+    if threading.current_thread() is not threading.main_thread():  # interrupts are the main thread's
+        yield
+        return
+    came = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: came.append(True)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before):
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
