@@ -3,8 +3,10 @@
     python benchmarks/bench_fuse.py
     python benchmarks/bench_fuse.py --sizes 1080p --threads 2 --json fuse.json
 
-Every path gets the same arrays: random pictures, T-Net logits of 256 x 448. The minimum is the machine undisturbed,
-the median is what one meets. Ratios are against the baseline path.
+Every path gets the same arrays: random pictures and logits of 96 x 176, uncertain everywhere, which is the most work;
+`person` has logits as T-Net gives them, certain but for a band around an oval. `memcpy` copies planes, half of each of
+two pictures into a third: what a composite must move at least. The minimum is the machine undisturbed, the median is
+what one meets. Ratios are against the baseline path.
 """
 
 from __future__ import annotations
@@ -22,15 +24,67 @@ import numpy as np
 
 from shm_stream import native
 from shm_stream.cli_bench import SIZES
+from shm_stream.colour import ColourTags
 from shm_stream.fuse import fuse_composite, gather
 from shm_stream.machine import cores, processor
+from shm_stream.yuv_planes import YuvPlanes, site_count
 
-TNET_SIZE = (256, 448)
+TNET_SIZE = (96, 176)
 HALO = 8
+MEMCPY = "memcpy planes"
+"""The same on every path, and measured beside each."""
 
 
 def operations(size: tuple[int, int], threads: int) -> dict[str, Callable[[str], None]]:
     """Operation name → function of the path."""
+    return rgb_operations(size, threads) | planar_operations(size, threads)
+
+
+def planar_operations(size: tuple[int, int], threads: int) -> dict[str, Callable[[str], None]]:
+    """The same on 4:2:0 planes, as videos are composited."""
+    random = np.random.default_rng(0)
+    alpha_raw = random.random(size, dtype=np.float32)
+    frame, background, composite = (random_planes(random, size) for _ in range(3))
+    doubtful = random.normal(0, 4, (3, *TNET_SIZE)).astype(np.float32)
+    padded = (size[0] + 2 * HALO, size[1] + 2 * HALO)
+    out = np.empty((6, *padded), np.float32)
+
+    def fuse(logits: np.ndarray) -> Callable[[str], None]:
+        inputs = (logits, alpha_raw, frame, background)
+        return lambda path: fuse_composite(*inputs, composite=composite, path=path, threads=threads)
+
+    def gather_frame(path: str) -> None:
+        gather(frame, doubtful, -HALO, -HALO, *padded, out=out, path=path, threads=threads)
+
+    return {
+        "planes": fuse(doubtful),
+        "planes, person": fuse(oval_logits()),
+        "gather planes": gather_frame,
+        MEMCPY: lambda path: copy_halves(frame, background, composite),
+    }
+
+
+def random_planes(random: np.random.Generator, size: tuple[int, int]) -> YuvPlanes:
+    sides = [size, *[tuple(site_count(side) for side in size)] * 2]
+    luma, *chroma = (random.integers(0, 256, side, np.uint8) for side in sides)
+    return YuvPlanes(luma, tuple(chroma), ColourTags())
+
+
+def oval_logits() -> np.ndarray:
+    """[3, h, w]: foreground inside an oval of a fifth of the picture, background outside, unknown in between."""
+    rows, columns = (np.linspace(-1, 1, side) for side in TNET_SIZE)
+    outside = np.hypot(rows[:, None] / 0.7, columns / 0.36) - 1
+    return np.stack([-120 * outside, 120 * outside, np.full_like(outside, 3)]).astype(np.float32)
+
+
+def copy_halves(frame: YuvPlanes, background: YuvPlanes, composite: YuvPlanes) -> None:
+    for a, b, c in zip(*((picture.y, picture.u, picture.v) for picture in (frame, background, composite)), strict=True):
+        half = len(c) // 2
+        np.copyto(c[:half], a[:half])
+        np.copyto(c[half:], b[half:])
+
+
+def rgb_operations(size: tuple[int, int], threads: int) -> dict[str, Callable[[str], None]]:
     random = np.random.default_rng(0)
     logits = random.normal(0, 4, (3, *TNET_SIZE)).astype(np.float32)
     alpha_raw = random.random(size, dtype=np.float32)

@@ -1,9 +1,10 @@
-"""What the networks of a preset cost for a 1080p webcam frame: one core, onnxruntime, in core-milliseconds.
+"""What the stages of a frame cost, and how long a frame takes through empty queues: the delay of the engine when live.
 
-    python benchmarks/bench_networks.py [CLIP ...] [--weights FOLDER] [--size 1080p] [--json networks.json]
+    python benchmarks/bench_networks.py [CLIP ...] [--size 1080p] [--runner native] [--dense] [--json networks.json]
 
-Frames of the clips (default: the example clip), cropped to 16:9 and enlarged, go through T-Net; M-Net then draws the
-tiles where it can matter, each with its halo. Weights decide how many tiles that is: a T-Net that is sure leaves few.
+Every 30th frame of the clips (default: the example clip), cropped to 16:9, enlarged and held as planes, goes through
+T-Net, M-Net and fusion over a colour, one after the other and a few times; the least of these times counts. Core-ms are
+those of all threads. Weights decide what M-Net has to draw: a T-Net that is sure leaves little.
 """
 
 from __future__ import annotations
@@ -15,77 +16,73 @@ import time
 from pathlib import Path
 
 import cv2
-import numpy as np
-import onnxruntime
+from running import run
 
-from shm_stream.bench_clip import EXAMPLE, fit
+from shm_stream.background import open_background
+from shm_stream.bench_clip import EXAMPLE
 from shm_stream.cli_bench import SIZES
-from shm_stream.fuse import gather
+from shm_stream.colour import ColourTags
+from shm_stream.cover_fit import cover_fit
+from shm_stream.engine import Engine
+from shm_stream.engine_choice import choose_runner, make_engine
+from shm_stream.errors import InputError
+from shm_stream.frame import Frame
+from shm_stream.planes import planes_from_rgb
 from shm_stream.preset import get_preset
-from shm_stream.prior import Prior, tnet_shape
+from shm_stream.prior import tnet_shape
+from shm_stream.runners import RUNNERS
 from shm_stream.source import open_source
-from shm_stream.tiles import TILE, active_tiles, unknown_bound
+from shm_stream.tiles import active_grid
+from shm_stream.work import Work
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
-REPEATS = 5
-
-
-def session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+REPEATS = 7
+EVERY = 30
 
 
-def timed(network: onnxruntime.InferenceSession, x: np.ndarray) -> tuple[np.ndarray, float]:
-    """The network's answer and the least milliseconds of some runs."""
-    name = network.get_inputs()[0].name
-    took = []
-    for _ in range(REPEATS):
-        begin = time.perf_counter()
-        answer = network.run(None, {name: x})[0]
-        took.append(1e3 * (time.perf_counter() - begin))
-    return answer, min(took)
-
-
-def frames(clips: list[Path], size: tuple[int, int], every: int = 30):
-    """Every 30th frame of each clip as [H, W, 3] uint8 of the wanted size."""
+def frames(clips: list[Path], size: tuple[int, int]):
+    """Frames of the clips as planes of the wanted size."""
     for clip in clips:
         with open_source(clip) as source:
             for frame in source:
-                if frame.index % every == every // 2:
-                    yield fit(frame.pixels, *size)
+                if frame.index % EVERY == EVERY // 2:
+                    pixels = cover_fit(frame.pixels, *size[::-1])
+                    planes = planes_from_rgb(pixels, ColourTags())
+                    yield Frame(planes, frame.index, frame.pts, frame.time_base, frame.duration)
 
 
-def measure(pixels: np.ndarray, tnet, mnet, preset) -> dict[str, float]:
-    """Costs of one frame, the second of two equal ones, so that the prior alpha is there."""
-    size, prior = pixels.shape[:2], Prior()
-    prior.remember(timed(tnet, prior.tnet_input(pixels, tnet_shape(*size, preset.tnet_size)))[0][0])
-    logits, tnet_ms = timed(tnet, prior.tnet_input(pixels, tnet_shape(*size, preset.tnet_size)))
-    logits = np.ascontiguousarray(logits[0])
-    tiles = active_tiles(logits, *size)
-    side = TILE + 2 * preset.halo
-    x = np.empty((6, side, side), np.float32)
-    mnet_ms = 0.0
-    for top, left in tiles:
-        gather(pixels, logits, top - preset.halo, left - preset.halo, side, side, out=x)
-        mnet_ms += timed(mnet, x[None])[1]
-    unknown = float((unknown_bound(logits) > 0.5 / 255).mean())
-    return {"tnet_ms": tnet_ms, "mnet_ms": mnet_ms, "tiles": len(tiles), "unknown_percent": 100 * unknown}
+def measure(engine: Engine, frame: Frame) -> dict[str, float]:
+    """Core-milliseconds of each stage and milliseconds of all, the least of some runs; the prior alpha is there."""
+    engine.reset()
+    engine.tnet(Work(frame))
+    costs = [_run_once(engine, frame) for _ in range(REPEATS)]
+    result = {name: min(cost[name] for cost in costs) for name in costs[0]}
+    work = engine.tnet(Work(frame))
+    return result | {"blocks_percent": 100 * float(active_grid(work.logits, *frame.size, 4).mean())}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clips", nargs="*", type=Path)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
-    parser.add_argument("--size", choices=SIZES, default="1080p")
-    parser.add_argument("--json", type=Path)
-    o = parser.parse_args()
+def _run_once(engine: Engine, frame: Frame) -> dict[str, float]:
+    work, costs, began = Work(frame), {}, time.perf_counter()
+    for name, stage in engine.stages:
+        before = time.process_time()
+        work = stage(work)
+        costs[f"{name}_core_ms"] = 1e3 * (time.process_time() - before)
+    costs["latency_ms"] = 1e3 * (time.perf_counter() - began)
+    engine.release(work)
+    return costs
+
+
+def main(o: argparse.Namespace) -> None:
     cv2.setNumThreads(1)
-    preset = get_preset("live")
-    networks = [session(o.weights / f"live_{name}.onnx") for name in ("tnet", "mnet")]
-    rows = [measure(pixels, *networks, preset) for pixels in frames(o.clips or [EXAMPLE], SIZES[o.size])]
     height, width = SIZES[o.size]
-    print(f"{len(rows)} frames of {width}x{height}, T-Net at {tnet_shape(height, width, preset.tnet_size)}, one core")
+    preset = get_preset("live")
+    background = open_background("#00b140", width, height)
+    outputs = {"outputs": ["composite"], "background": background, "planar": True, "dense": o.dense}
+    engine = make_engine(choose_runner("live", o.runner, "cpu"), preset, None, **outputs)
+    rows = [measure(engine, frame) for frame in frames(o.clips or [EXAMPLE], SIZES[o.size])]
+    if not rows:
+        raise InputError(f"no clip has {EVERY // 2 + 1} frames, so none was measured")
+    shape = tnet_shape(height, width, preset.tnet_size)
+    print(f"{len(rows)} frames of {width}x{height}, T-Net at {shape}, runner {engine.runner.name}, {engine.kernel}")
     result = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
     for name, median in result.items():
         values = [row[name] for row in rows]
@@ -95,4 +92,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", nargs="*", type=Path)
+    parser.add_argument("--size", choices=SIZES, default="1080p")
+    parser.add_argument("--runner", choices=RUNNERS)
+    parser.add_argument("--dense", action="store_true")
+    parser.add_argument("--json", type=Path)
+    run(main, parser)

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from shm_stream.bench_clip import example_clip, make_clip
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.qc_statistics import ShotStatistics
 
 SIZES = ((480, 640), (720, 1280), (1080, 1920))

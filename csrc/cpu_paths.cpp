@@ -1,5 +1,6 @@
 // The list of CPU paths, best first, the test whether this processor has them, and the split of rows over threads.
 #include "fuse.h"
+#include "mnet.h"
 
 #include <memory>
 #include <thread>
@@ -19,6 +20,7 @@ namespace shm {
 namespace baseline {
 void fuse_rows(const FuseArgs&, int, int, float*);
 void gather_rows(const GatherArgs&, int, int, float*);
+void mnet_rows(const MnetArgs&, int, int, float*);
 }  // namespace baseline
 
 static bool always() { return true; }
@@ -27,7 +29,12 @@ static bool always() { return true; }
 namespace avx2 {
 void fuse_rows(const FuseArgs&, int, int, float*);
 void gather_rows(const GatherArgs&, int, int, float*);
+void mnet_rows(const MnetArgs&, int, int, float*);
 }  // namespace avx2
+
+namespace avx512 {
+void mnet_rows(const MnetArgs&, int, int, float*);
+}  // namespace avx512
 
 static void cpuid(int leaf, int registers[4]) {  // eax, ebx, ecx, edx
 #if defined(_MSC_VER)
@@ -47,38 +54,45 @@ static unsigned saved_state() {  // which registers the operating system saves
 #endif
 }
 
-// Asked of the processor itself: __builtin_cpu_supports depends on a runtime library that not every toolchain fills in.
-static bool find_avx2() {
+// Whether the processor has `features` of leaf 7 and the system saves the registers in `state`. Asked of the processor
+// itself: __builtin_cpu_supports depends on a runtime library that not every toolchain fills in.
+static bool find(unsigned features, unsigned state) {
     int registers[4];
     cpuid(0, registers);
     if (registers[0] < 7) return false;
     cpuid(1, registers);
-    const bool xsave = registers[2] >> 27 & 1, avx = registers[2] >> 28 & 1;
-    if (!xsave || !avx || (saved_state() & 6) != 6) return false;
+    const bool fma = registers[2] >> 12 & 1, xsave = registers[2] >> 27 & 1, avx = registers[2] >> 28 & 1;
+    if (!fma || !xsave || !avx || (saved_state() & state) != state) return false;
     cpuid(7, registers);
-    return registers[1] >> 5 & 1;
+    return (static_cast<unsigned>(registers[1]) & features) == features;
 }
 
 // Asked once: in a virtual machine every question takes tens of microseconds.
 static bool has_avx2() {
-    static const bool found = find_avx2();
+    static const bool found = find(1u << 5, 0x6);
+    return found;
+}
+
+static bool has_avx512() {  // F, DQ, BW, VL
+    static const bool found = has_avx2() && find(1u << 16 | 1u << 17 | 1u << 30 | 1u << 31, 0xe6);
     return found;
 }
 #endif
 
 extern const CpuPath kCpuPaths[] = {
 #if defined(SHM_WITH_AVX2)
-    {"avx2", has_avx2, avx2::fuse_rows, avx2::gather_rows},
+    {"avx512", has_avx512, avx2::fuse_rows, avx2::gather_rows, avx512::mnet_rows},
+    {"avx2", has_avx2, avx2::fuse_rows, avx2::gather_rows, avx2::mnet_rows},
 #endif
-    {"baseline", always, baseline::fuse_rows, baseline::gather_rows},
+    {"baseline", always, baseline::fuse_rows, baseline::gather_rows, baseline::mnet_rows},
 };
 extern const int kCpuPathCount = sizeof(kCpuPaths) / sizeof(kCpuPaths[0]);
 
-// Calls rows(begin, end, scratch) so that [0, height) is covered. All memory is taken before a thread starts.
+// Calls rows(begin, end, scratch) so that [0, height) is covered. All memory is taken before a thread starts: `floats` for
+// each of them.
 template <typename Rows>
-static void split_rows(int height, int columns, int threads, Rows rows) {
+static void split_rows(int height, size_t floats, int threads, Rows rows) {
     threads = threads < 1 ? 1 : threads > height ? height : threads;
-    const size_t floats = scratch_floats(columns);
     std::unique_ptr<float[]> scratch(new float[floats * threads]);
     std::vector<std::thread> workers;
     workers.reserve(threads);
@@ -97,15 +111,29 @@ static void split_rows(int height, int columns, int threads, Rows rows) {
 void fuse_cpu(const CpuPath& path, const FuseArgs& args, int threads) {
     if (args.height <= 0 || args.width <= 0) return;
     const int step = by_sites(args) ? 2 : 1;  // both rows of a site are one thread's
-    split_rows((args.height + step - 1) / step, args.width, threads, [&](int begin, int end, float* scratch) {
+    split_rows((args.height + step - 1) / step, scratch_floats(args.width), threads, [&](int begin, int end, float* scratch) {
         path.fuse_rows(args, begin * step, end * step < args.height ? end * step : args.height, scratch);
     });
 }
 
 void gather_cpu(const CpuPath& path, const GatherArgs& args, int threads) {
     if (args.height <= 0 || args.width <= 0) return;
-    split_rows(args.height, args.frame_width, threads,
+    split_rows(args.height, scratch_floats(args.frame_width), threads,
                [&](int begin, int end, float* scratch) { path.gather_rows(args, begin, end, scratch); });
+}
+
+size_t mnet_scratch_floats(const MnetArgs& args) {
+    const size_t columns = args.input.width / kMnetBlock;
+    size_t maps = 1, models = 4;  // what is used up at once, then the rows that are kept
+    for (const int dilation : kMnetDilations) maps += 2 * dilation + 1;
+    const size_t pixels = (kMnetReach + 1) * kMnetColours * kMnetBlock * kMnetBlock;
+    return scratch_floats(args.input.frame_width) +
+           columns * (pixels + maps * kMnetWidth + models * (kMnetColours + 1));
+}
+
+void mnet_cpu(const CpuPath& path, const MnetArgs& args, int threads) {
+    split_rows(args.input.height / kMnetBlock - 2 * kMnetReach, mnet_scratch_floats(args), threads,
+               [&](int begin, int end, float* scratch) { path.mnet_rows(args, begin, end, scratch); });
 }
 
 }  // namespace shm

@@ -45,13 +45,16 @@ struct GatherArgs {
     float rgb_from_yuv[12];  // 3 rows (Y, 16 U, 16 V, 1) -> 0..1; not used for RGB frames
 };
 
-// A CPU path: both functions handle output rows [begin, end) and need scratch_floats(...) floats of scratch. Rows of
-// a planar composite are taken in pairs: `begin` is even.
+struct MnetArgs;  // mnet.h
+
+// A CPU path: functions handle output rows [begin, end), M-Net's rows of blocks, and need scratch_floats(...) floats of
+// scratch, M-Net's mnet_scratch_floats(...). Rows of a planar composite are taken in pairs: `begin` is even.
 struct CpuPath {
     const char* name;
     bool (*supported)();
     void (*fuse_rows)(const FuseArgs&, int begin, int end, float* scratch);
     void (*gather_rows)(const GatherArgs&, int begin, int end, float* scratch);
+    void (*mnet_rows)(const MnetArgs&, int begin, int end, float* scratch);
 };
 
 // Per column: taps (two indices, one weight), two resampled logit rows of three channels, alpha of two rows, and room

@@ -1,5 +1,6 @@
 // The Python module shm_stream._native: addresses, strides and sizes in. shm_stream/fuse.py checks them first.
 #include "fuse.h"
+#include "mnet.h"
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -97,6 +98,19 @@ PYBIND11_MODULE(_native, m) {
           },
           py::arg("path"), py::arg("threads"), logits, logits_size, frame, frame_size, corner, size, out,
           rgb_from_yuv);
+    m.attr("mnet_parameters") = sizeof(shm::MnetParameters) / sizeof(float);
+    m.def("mnet",
+          [](const std::string& path, int threads, uintptr_t l, Size ls, const Picture& f, Size fs, Size corner_,
+             Size s, const Matrix& matrix, uintptr_t depth, uintptr_t parameters, Array ar) {
+              const auto& chosen = find_path(path);
+              const release_gil released;
+              shm::mnet_cpu(chosen,
+                            {gather_args(l, ls, f, fs, corner_, s, 0, matrix), reinterpret_cast<const uint8_t*>(depth),
+                             reinterpret_cast<const shm::MnetParameters*>(parameters), plane(ar)},
+                            threads);
+          },
+          py::arg("path"), py::arg("threads"), logits, logits_size, frame, frame_size, corner, size, rgb_from_yuv,
+          py::arg("depth"), py::arg("parameters"), alpha_raw);
     m.def("fuse_emulated",
           [](Size block, uintptr_t l, Size ls, Size s, Array ar, const Picture& f, const Picture& b, const Picture& c,
              Array a, Array a8) {

@@ -1,6 +1,6 @@
-// Logits on their way to full size, row by row: what the CPU loops of fuse_rows.cpp and gather_rows.cpp share.
+// Logits on their way to full size, row by row: what the CPU loops share.
 //
-// Both files are compiled once per instruction set into a namespace of its own (SHM_TARGET), from which cpu_paths.cpp
+// Each of them is compiled once per instruction set into a namespace of its own (SHM_TARGET), from which cpu_paths.cpp
 // chooses at run time. Only static functions besides the entry points, no templates and no C++ standard library: a
 // shared inline function compiled with AVX2 could be picked by the linker for every caller.
 #pragma once
@@ -23,7 +23,7 @@ static const uint8_t* bytes_at(const Plane& plane, int y, int x) {
 struct Sampler {
     const float* logits;  // [3, h, w]
     int h, w, height;     // source size, height of the picture they are spread over
-    int columns;          // columns sampled
+    int begin, columns;   // first column sampled, and how many
     const int* first;     // [columns] left source column
     const int* second;    // [columns] right source column
     const float* weight;  // [columns]
@@ -44,7 +44,7 @@ static Sampler make_sampler(const float* logits, int h, int w, int height, int w
         weight[i] = tap.weight;
     }
     float* upper = weight + columns;
-    return Sampler{logits, h, w, height, columns, first, second, weight, upper, upper + 3 * static_cast<size_t>(columns),
+    return Sampler{logits, h, w, height, begin, columns, first, second, weight, upper, upper + 3 * static_cast<size_t>(columns),
                    -1, -1};
 }
 

@@ -37,7 +37,7 @@ class Plan:
 
     @property
     def info(self) -> str:
-        paths = "avx2, baseline" if self.avx2 else "baseline"
+        paths = "avx512, avx2, baseline" if self.avx2 else "baseline"
         cuda = " ".join(f"sm_{arch}" for arch in self.archs) + f" + PTX {self.archs[-1]}" if self.nvcc else "none"
         return f"{self.cxx_name}; CPU paths: {paths}; CUDA: {cuda}"
 

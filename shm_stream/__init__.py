@@ -8,9 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from .errors import InputError, ShmStreamError, WeightsError
 
 _LAZY = {
+    "Controls": ".controls",
     "Matting": ".matting_api",
     "VideoMatting": ".matting_api",
     "matte_video": ".matting_api",
+    "LiveOptions": ".live_options",
     "Report": ".job",
     "Trimap": ".trimap",
     "estimate_foreground": ".foreground",

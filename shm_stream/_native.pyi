@@ -10,6 +10,7 @@ Array = tuple[int, int]
 Picture = tuple[Array, Array, Array, int]
 
 build_info: str
+mnet_parameters: int
 
 def cpu_paths() -> list[str]: ...
 def fuse_composite(
@@ -36,6 +37,20 @@ def gather(
     size: Size,
     out: int,
     rgb_from_yuv: tuple[float, ...],
+) -> None: ...
+def mnet(
+    path: str,
+    threads: int,
+    logits: int,
+    logits_size: Size,
+    frame: Picture,
+    frame_size: Size,
+    corner: Size,
+    size: Size,
+    rgb_from_yuv: tuple[float, ...],
+    depth: int,
+    parameters: int,
+    alpha_raw: Array,
 ) -> None: ...
 def fuse_emulated(
     block: Size,

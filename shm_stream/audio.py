@@ -1,8 +1,9 @@
-"""The input's audio, copied packet by packet into an output: not decoded, not changed, only shifted in time."""
+"""The input's audio and subtitles, copied packet by packet into an output: not decoded, not changed, only shifted."""
 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -10,22 +11,39 @@ from pathlib import Path
 import av
 
 from .source_video import open_container
+from .stream_audio import StreamAudio
 
 
-def refused_codecs(path: Path, container: str) -> list[str]:
-    """Names of the audio codecs in `path` that `container` (FFmpeg's name) cannot hold; [] if it holds all."""
-    with open_container(path) as source:
-        tried = _try_streams(source, container)
-        return [_codec_name(source.streams[index]) for index, fits in tried.items() if not fits]
+def audio_of(source: str | os.PathLike | StreamAudio) -> FileAudio | StreamAudio:
+    """The sound of a file, or of a stream as it is."""
+    return source if isinstance(source, StreamAudio) else FileAudio(Path(source))
 
 
-def audio_warning(path: Path, container: str, target: Path) -> str | None:
-    """One line about the audio of `path` that `target` will lack, or None."""
-    refused = refused_codecs(path, container)
+class FileAudio:
+    """The audio and subtitle streams of a file."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def refused(self, container: str) -> list[str]:
+        """`aac audio`, `subrip subtitle track`: what `container` (FFmpeg's name) cannot hold."""
+        words = {"subtitle": "subtitle track"}
+        with open_container(self.path) as source:
+            refused = [source.streams[index] for index, fits in _try_streams(source, container).items() if not fits]
+            return [f"{_codec_name(stream)} {words.get(stream.type, stream.type)}" for stream in refused]
+
+    def copy_to(self, output, container: str) -> AudioCopy:
+        """Add those that fit to an open output that has written nothing yet."""
+        return AudioCopy(self.path, output, container)
+
+
+def audio_warning(sound: FileAudio | StreamAudio, container: str, target: Path) -> str | None:
+    """One line about the sound (and subtitles) that `target` will lack, or None. `container`: FFmpeg's name."""
+    refused = sound.refused(container)
     if not refused:
         return None
-    names = ", ".join(dict.fromkeys(refused))
-    return f"{names} audio does not fit into {target.suffix} and is left out; .mkv would keep it"
+    names, other = ", ".join(dict.fromkeys(refused)), ".mkv" if container != "matroska" else ".mov"
+    return f"{names} does not fit into {target.suffix} and is left out; {other} would keep it"
 
 
 def _codec_name(stream) -> str:
@@ -33,23 +51,32 @@ def _codec_name(stream) -> str:
 
 
 def _try_streams(source, container: str) -> dict[int, bool]:
-    """Index of each audio stream that has packets → whether `container` holds it. Moves the reading position."""
+    """Index of each subtitle stream, and of each audio stream that has packets → whether `container` holds it.
+
+    Moves the reading position.
+    """
     streams = list(source.streams.audio)
     tried = {stream.index: False for stream in streams if stream.codec_context is None}
+    for stream in source.streams.subtitles:  # the first packet may lie far in the file: the header must do
+        tried[stream.index] = _fits(None, stream, container)
     for packet in source.demux(streams) if streams else ():
         index = packet.stream_index
         if packet.dts is not None and index not in tried:
             tried[index] = _fits(packet, source.streams[index], container)
-        if len(tried) == len(streams):
+        if all(stream.index in tried for stream in streams):
             break
     return tried
 
 
 def _fits(packet, stream, container: str) -> bool:
-    """Try to write one packet; some refusals only come with the last bytes of the file."""
+    """Try to write one packet (None: the header); some refusals only come with the last bytes of the file."""
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
-            packet.stream = trial.add_stream_from_template(stream)
+            copy = trial.add_stream_from_template(stream)
+            if packet is None:
+                trial.start_encoding()
+                return True
+            packet.stream = copy
             trial.mux(packet)
     except (av.FFmpegError, ValueError):
         return False
@@ -57,19 +84,29 @@ def _fits(packet, stream, container: str) -> bool:
 
 
 class AudioCopy:
-    """Every audio stream of `path` that fits into `output`, in step with the video that is written there.
+    """Every audio and subtitle stream of `path` that fits into `output`, in step with the video that is written there.
 
     Times are seconds of the output, whose video starts at 0. A packet is copied whole or not at all.
     """
 
-    def __init__(self, path: Path, output, container: str):
+    def __init__(self, path: Path, output, container: str, *, first_only: bool = False):
         """`output`: an open PyAV output container that has written nothing yet; its streams are added here."""
         with open_container(path) as trial:
-            fitting = [index for index, fits in _try_streams(trial, container).items() if fits]
+            fitting = sorted(self._fits(trial, container))
+            if first_only:
+                fitting = [index for index in fitting if trial.streams[index].type == "audio"][:1]
         self._input = open_container(path)
-        self._targets = {index: copied_stream(self._input.streams[index], output) for index in sorted(fitting)}
+        self._targets = self._add_targets(fitting, output) if fitting else {}
         self._packets: Iterator = iter(())
         self._held = None
+
+    def _fits(self, source, container: str) -> list[int]:
+        """Indices of the streams that `container` takes."""
+        return [index for index, fits in _try_streams(source, container).items() if fits]
+
+    def _add_targets(self, indices: list[int], output) -> dict:
+        """Index → the output's stream for it."""
+        return {index: copied_stream(self._input.streams[index], output) for index in indices}
 
     def start(self, origin_seconds: Fraction, *, cut: bool) -> None:
         """`origin_seconds`: when, in the input, the output begins. `cut`: leave out packets from before that."""

@@ -1,4 +1,4 @@
-"""What shows where alpha is 0: an image, a looped video, a colour, the blurred scene, or nothing."""
+"""What shows where alpha is 0: an image, a looped video, a colour, the blurred scene, the scene itself, or nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .source_images import IMAGE_SUFFIXES, read_image
 from .source_video import VideoSource
 from .yuv_planes import YuvPlanes, same_numbers
 
-FORMS = "an image, a video, #rgb, #rrggbb, a CSS colour name, blur, blur:1 to blur:100, or transparent"
+FORMS = "an image, a video, #rgb, #rrggbb, a CSS colour name, blur, blur:1 to blur:100, off, or transparent"
 DEFAULT_BLUR = 25
 
 
@@ -29,15 +29,23 @@ def open_background(spec: str, width: int, height: int) -> Background:
     """
     path = Path(spec)
     if path.is_file():
-        return _open_file(path)
+        return open_background_file(path)
     if spec == "transparent":
         return ColourBackground((0, 0, 0), kind="transparent")
+    return named_background(spec)
+
+
+def named_background(spec: str) -> Background:
+    """A colour, blur or off; never a file, so that whoever asks learns nothing of those. Raises InputError."""
+    if spec == "off":
+        return SourceBackground()
     if spec == "blur" or spec.startswith("blur:"):
         return BlurBackground(_blur_strength(spec))
     return ColourBackground(parse_colour(spec))
 
 
-def _open_file(path: Path):
+def open_background_file(path: Path) -> ImageBackground | VideoBackground:
+    """The picture or video in a file. Raises InputError."""
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageBackground(read_image(path))
     return VideoBackground(VideoSource(path))
@@ -61,7 +69,20 @@ def parse_colour(spec: str) -> tuple[int, int, int]:
     return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
 
 
-class _StillBackground:
+class _PlainBackground:
+    """What has nothing open and no clock."""
+
+    def prepare(self, frame: Frame) -> None:
+        """Do beforehand, in the thread of whoever brings it, what can be done for frames like this one."""
+
+    def begin(self, frame: Frame) -> None:
+        """It is shown from this frame on."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _StillBackground(_PlainBackground):
     """What is the same for all frames of one size."""
 
     _planes: YuvPlanes | None = None
@@ -73,8 +94,9 @@ class _StillBackground:
             self._planes = planes_from_rgb(self.at(frame), tags)
         return self._planes
 
-    def close(self) -> None:
-        """Nothing is open."""
+    def prepare(self, frame: Frame) -> None:
+        """Fit it."""
+        (self.at if frame.planes is None else self.planes_at)(frame)
 
 
 class ColourBackground(_StillBackground):
@@ -109,7 +131,7 @@ class ImageBackground(_StillBackground):
         return self._fitted
 
 
-class BlurBackground:
+class BlurBackground(_PlainBackground):
     """The scene itself, blurred without the subject's colours."""
 
     kind = "blur"
@@ -128,8 +150,18 @@ class BlurBackground:
     def _sigma(self, frame: Frame) -> float:
         return self.strength / 1000 * frame.size[0]
 
-    def close(self) -> None:
-        """Nothing is open."""
+
+class SourceBackground(_PlainBackground):
+    """The scene as it is: the composite is the frame."""
+
+    kind = "off"
+
+    def at(self, frame: Frame, background_probability: np.ndarray | None = None) -> np.ndarray:
+        """[H, W, 3] uint8 RGB"""
+        return frame.pixels
+
+    def planes_at(self, frame: Frame, background_probability: np.ndarray | None = None) -> YuvPlanes:
+        return frame.planes
 
 
-Background = ColourBackground | ImageBackground | VideoBackground | BlurBackground
+Background = ColourBackground | ImageBackground | VideoBackground | BlurBackground | SourceBackground

@@ -24,14 +24,14 @@ FLOOR = 1e-30
 def blurred_background(frame: np.ndarray, background_probability: np.ndarray, sigma: float) -> np.ndarray:
     """[H, W, 3] uint8 from frame [H, W, 3] uint8 and B_s [h, w] float32 in 0..1; `sigma` in pixels of the frame."""
     size = frame.shape[1::-1]
-    small = cv2.resize(frame, _working_size(size, sigma), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(frame, working_size(size, sigma), interpolation=cv2.INTER_AREA)
     return cv2.resize(_blurred_small(small, background_probability, sigma), size, interpolation=cv2.INTER_LINEAR)
 
 
 def blurred_planes(frame: YuvPlanes, background_probability: np.ndarray, sigma: float) -> YuvPlanes:
     """The same for planes. A blur is a weighted mean, so it may be taken of YUV as well as of RGB."""
     height, width = frame.size
-    columns, rows = _working_size((width, height), sigma)
+    columns, rows = working_size((width, height), sigma)
     small = _blurred_small(reduce_yuv(frame, rows, columns), background_probability, sigma)
     blurred = new_planes(height, width, frame.tags)
     for plane, values in zip((blurred.y, *blurred.chroma), cv2.split(small), strict=True):
@@ -39,20 +39,20 @@ def blurred_planes(frame: YuvPlanes, background_probability: np.ndarray, sigma: 
     return blurred
 
 
-def _working_size(size: tuple[int, int], sigma: float) -> tuple[int, int]:
+def working_size(size: tuple[int, int], sigma: float) -> tuple[int, int]:
     """(columns, rows) of the copy that is blurred, for a frame of `size` = (width, height)."""
-    shrink = _shrink(sigma)
+    shrink = shrink_factor(sigma)
     return max(1, round(size[0] / shrink)), max(1, round(size[1] / shrink))
 
 
-def _shrink(sigma: float) -> float:
+def shrink_factor(sigma: float) -> float:
     return max(1.0, sigma / WORKING_SIGMA)
 
 
 def _blurred_small(small: np.ndarray, background_probability: np.ndarray, sigma: float) -> np.ndarray:
     """[rows, columns, 3] uint8, RGB or YUV → the same, filled and blurred; `sigma` in pixels of the frame."""
     sure = sure_background(background_probability, small.shape[1::-1])
-    filled = fill_and_blur(small.astype(np.float32), sure, sigma / _shrink(sigma))
+    filled = fill_and_blur(small.astype(np.float32), sure, sigma / shrink_factor(sigma))
     return np.clip(filled + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -26,6 +26,16 @@ class VideoBackground:
         self._shown = self._next = None
         self._fitted: np.ndarray | YuvPlanes | None = None
 
+    def prepare(self, frame: Frame) -> None:
+        """Open the file and fit its first picture; another thread may go on from there. Raises InputError."""
+        self.begin(frame)
+        (self.at if frame.planes is None else self.planes_at)(frame)
+
+    def begin(self, frame: Frame) -> None:
+        """Let the first round begin at `frame`, not at the beginning of time. Raises InputError when that fails."""
+        self._offset = frame.pts * frame.time_base
+        self._move_to(frame)
+
     def at(self, frame: Frame, background_probability: np.ndarray | None = None) -> np.ndarray:
         """[H, W, 3] uint8 RGB: the picture that the loop shows at `frame.pts`, which never goes back."""
         self._move_to(frame)

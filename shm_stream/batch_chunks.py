@@ -14,14 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from .audio import audio_warning
+from .audio import FileAudio, audio_warning
 from .batch_files import is_intact, measure
 from .batch_manifest import DONE, PARTIAL
 from .batch_options import MAIN
 from .batch_shots import Shot
 from .chunk_plan import Chunk, Plan
 from .errors import ShmStreamError
-from .job import Job, JobOptions
+from .job import Job
+from .job_options import JobOptions
 from .join_video import join_videos
 from .part import Part
 from .partial import write_texts
@@ -215,4 +216,4 @@ def _join(task: ChunkTask, kind: str, facts: list[dict]) -> str | None:
         cut_start=job.start > 0,
         cut_end=job.duration is not None or job.frames is not None,
     )
-    return audio_warning(source, container_of(target), target) if audio else None
+    return audio_warning(FileAudio(source), container_of(target), target) if audio else None

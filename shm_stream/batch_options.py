@@ -14,12 +14,12 @@ from .colour import ColourTags, default_matrix
 from .device import choose_device
 from .engine import check_tnet_size
 from .errors import InputError
-from .job import JobOptions
+from .job_options import JobOptions
 from .outputs import TRANSPARENT
 from .partial import check_folder
+from .picture_format import check_suffix
 from .preset import get_preset
 from .runners import default_runner
-from .sink_images import check_suffix
 from .video_codecs import choose_encoding
 
 MAIN = ("composite", TRANSPARENT)
@@ -80,7 +80,7 @@ def check_options(options: BatchOptions) -> dict:
         "version": __version__,
         "preset": preset.name,
         "weights": _weights(preset.name),
-        "runner": template.runner or default_runner(device),
+        "runner": template.runner or default_runner(device, preset.name),
         "device": device,
         "tnet_size": template.tnet_size or preset.tnet_size,
         "dense": template.dense,

@@ -23,8 +23,11 @@ from .batch_files import digest, is_intact, measure, state
 from .batch_manifest import DONE, FAILED, PARTIAL, SKIPPED
 from .batch_shots import Shot
 from .chunk_plan import Plan, plan_chunks
+from .engine_choice import choose_runner
 from .errors import InputError, ShmStreamError
-from .job import Job, JobOptions, Report, choose_runner
+from .job import Job
+from .job_options import JobOptions
+from .job_report import Report
 from .qc_files import save_statistics
 from .qc_statistics import ShotStatistics
 

@@ -12,7 +12,9 @@ from . import pipeline
 from .engine import Engine
 from .errors import ShmStreamError
 from .frame import Frame
-from .job import Job, JobOptions, Report
+from .job import Job
+from .job_options import JobOptions
+from .job_report import Report
 from .machine import cores, peak_rss_mb
 from .source import open_source
 from .tiles import TILE
@@ -61,6 +63,9 @@ class TileCounter:
     def __init__(self, runner):
         self._runner = runner
         self.frames = self.windows = self.whole_frames = 0
+        self._tiles_a_frame = 1
+        if hasattr(runner, "draw"):
+            self.draw = self._draw
         self._whole: tuple[int, int] | None = None
 
     def __getattr__(self, name: str):
@@ -82,6 +87,15 @@ class TileCounter:
         else:
             self.windows += 1
         return self._runner.mnet(x)
+
+    def _draw(self, frame, logits, wanted, alpha_raw):
+        """Blocks count as the share of the frame that they are."""
+        share = wanted.mean()
+        if share == 1:
+            self.whole_frames += 1
+        else:
+            self.windows += share * self._tiles_a_frame
+        self._runner.draw(frame, logits, wanted, alpha_raw)
 
     @property
     def tiles_percent(self) -> float | None:

@@ -42,6 +42,7 @@ class FittedSource:
     """
 
     kind = "video"
+    live = False
     limited = True
     exhausted = True
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 
-from .job import JobOptions
+from .job_options import JobOptions
 from .source_video import VideoSource, open_container, video_stream
 
 LEAD_IN = 24

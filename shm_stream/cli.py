@@ -48,25 +48,33 @@ def _run(argv: list[str]) -> int:
         from .cli_batch import run_batch
 
         return run_batch(argv[1:])
+    if argv[:1] == ["doctor"]:
+        from .cli_doctor import run_doctor
+
+        return run_doctor(argv[1:])
     arguments = make_parser().parse_args(argv)
+    from .attend import attended
     from .job import Job  # after the options: --help and a misspelt option need no media library
     from .progress import open_progress
     from .qc_job import open_job_report
 
     page = open_job_report(arguments.report, overwrite=arguments.overwrite)
-    with Job(job_options(arguments), page.statistics) as job:
+    options = job_options(arguments, _unheard if arguments.quiet else _say)
+    with Job(options, page.statistics) as job:
         if not arguments.quiet:
             _announce(job, arguments.verbose)
-        with open_progress(job.source.frame_count, quiet=arguments.quiet) as progress:
+        with (
+            attended(job, arguments, _say),
+            open_progress(job.source.frame_count, quiet=arguments.quiet) as progress,
+        ):
             report = job.run(progress.update)
-    page.write(job_options(arguments), report)
+    page.write(options, report)
     return _conclude(report, arguments)
 
 
 def _announce(job, verbose: int) -> None:
-    for sink in job.sinks.values():
-        if sink.warning:
-            _say(f"warning: {sink.warning}")
+    for notice in job.notices:
+        _say(f"warning: {notice}")
     if verbose:
         source, engine = job.source, job.engine
         count = "?" if source.frame_count is None else f"about {source.frame_count}"
@@ -84,25 +92,60 @@ def _conclude(report, arguments) -> int:
                 f"{stage.wait_out_seconds:.2f} s for the next stage"
             )
     if not arguments.quiet:
-        _say(summary(report))
-    if report.input_warning:
-        _error(report.input_warning)
+        for line in [*live_lines(report), summary(report)]:
+            _say(line)
+    problems = [f"{output.name} had no connection at the end" for output in report.live if output.lost]
+    for problem in [report.input_warning, *problems]:
+        if problem:
+            _error(problem)
     if report.interrupted:
         _error(f"interrupted; the outputs hold the first {report.frames} frames")
         return INTERRUPTED
-    return 1 if report.input_warning else 0
+    return 1 if report.input_warning or problems else 0
 
 
 def summary(report) -> str:
     """`64 frames in 3.1 s (20.6 fps) · device cpu · runner onnxruntime · kernel avx2 → beach.mp4`."""
     frames = f"{report.frames} frame{'s' if report.frames != 1 else ''}"
     speed = f"{frames} in {report.seconds:.1f} s ({report.fps:.1f} fps)"
-    paths = ", ".join(str(path) for path in report.outputs.values())
-    return f"{speed} · device {report.device} · runner {report.runner} · kernel {report.kernel} → {paths}"
+    paths = ", ".join(str(path) for path in report.outputs.values()) or "control page"
+    facts = f"device {report.device} · runner {report.runner} · kernel {report.kernel}"
+    return f"{speed}{_live(report)} · {facts} → {paths}"
+
+
+def _live(report) -> str:
+    """What became of a live input's other frames; nothing for files."""
+    dropped = f" · {report.dropped} older frames dropped to keep up" if report.dropped else ""
+    again = f" · connected again {report.reconnects} time{'s' if report.reconnects != 1 else ''}"
+    return dropped + (again if report.reconnects else "")
+
+
+def live_lines(report) -> list[str]:
+    """`rtmp://host/live/...: 250 frames sent, 3 dropped, 1 time connected again` for each, and the latency."""
+    lines = []
+    for output in report.live:
+        times = f", connected again {output.reconnects} time{'s' if output.reconnects != 1 else ''}"
+        again = times if output.reconnects else ""
+        lines.append(f"{output.name}: {output.sent} frames sent, {output.dropped} dropped{again}")
+    if lines and report.latency is not None:
+        delays = report.latency
+        lines.append(
+            f"latency from decoder to outputs: {delays.p50_ms:.0f} ms (95 % of frames below {delays.p95_ms:.0f} ms, "
+            f"99 % below {delays.p99_ms:.0f} ms)"
+        )
+    return lines
+
+
+def _unheard(line: str) -> None:
+    """For --quiet."""
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _unheard(line: str) -> None:
+    """For --quiet."""
 
 
 def _error(message: str) -> None:

@@ -117,7 +117,7 @@ def run_batch(argv: list[str]) -> int:
 def batch_options(arguments: argparse.Namespace):
     """The parsed command line as BatchOptions."""
     from .batch_options import BatchOptions
-    from .job import JobOptions
+    from .job_options import JobOptions
 
     facts = {**vars(arguments)}
     for name in ("quiet", "verbose", "progress"):

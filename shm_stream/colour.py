@@ -58,13 +58,29 @@ def resolve_tags(matrix: int, colour_range: int, primaries: int, transfer: int, 
 
 def yuv_from_rgb(tags: ColourTags) -> np.ndarray:
     """[3, 4] float64: 8-bit (R, G, B, 1) → 8-bit (Y, Cb, Cr), H.273 equations 25 to 38."""
-    kr, kb = LUMA_WEIGHTS[tags.matrix]
+    luma_scale, chroma_scale, black = (1, 1, 0) if tags.range == FULL else (219 / 255, 224 / 255, 16)
+    luma, blue, red = _unit_rows(tags.matrix)
+    rows = np.stack([luma * luma_scale, blue * chroma_scale, red * chroma_scale])
+    return np.column_stack([rows, [black, 128, 128]])
+
+
+def codes_from_rgb(tags: ColourTags, bits: int) -> np.ndarray:
+    """[3, 4] float64: (R, G, B, 1) in 0..1 → code values (Y, Cb, Cr) of `bits` bits, by the same equations."""
+    unit = 1 << (bits - 8)
+    highest = (1 << bits) - 1
+    luma_scale, chroma_scale, black = (highest, highest, 0) if tags.range == FULL else np.array([219, 224, 16]) * unit
+    luma, blue, red = _unit_rows(tags.matrix)
+    rows = np.stack([luma * luma_scale, blue * chroma_scale, red * chroma_scale])
+    return np.column_stack([rows, [black, 128 * unit, 128 * unit]])
+
+
+def _unit_rows(matrix: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """[3] each: R, G, B in 0..1 → Y in 0..1, Cb and Cr in -0.5..0.5."""
+    kr, kb = LUMA_WEIGHTS[matrix]
     luma = np.array([kr, 1 - kr - kb, kb])
     blue = (np.array([0, 0, 1]) - luma) / (2 * (1 - kb))
     red = (np.array([1, 0, 0]) - luma) / (2 * (1 - kr))
-    luma_scale, chroma_scale, black = (1, 1, 0) if tags.range == FULL else (219 / 255, 224 / 255, 16)
-    rows = np.stack([luma * luma_scale, blue * chroma_scale, red * chroma_scale])
-    return np.column_stack([rows, [black, 128, 128]])
+    return luma, blue, red
 
 
 def rgb_from_yuv(tags: ColourTags) -> np.ndarray:

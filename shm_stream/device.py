@@ -20,7 +20,7 @@ def choose_device(device: str = "auto", runner: str | None = None) -> str:
     if device == "cpu":
         return device
     if device == "auto":
-        return "cpu" if runner == "onnxruntime" or missing_for_cuda() else "cuda:0"
+        return "cpu" if runner in ("native", "onnxruntime", "openvino") or missing_for_cuda() else "cuda:0"
     match = re.fullmatch(r"cuda(?::([0-9]+))?", device)
     if match is None:
         raise InputError(f"unknown device '{device}': choose auto, cpu, cuda or cuda:N")

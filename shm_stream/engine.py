@@ -5,17 +5,27 @@ Each stage may run in a thread of its own: a stage touches only the work item it
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from . import native
 from .buffers import BufferPool
+from .controls import NEUTRAL, Controls
+from .edit import Subject, edit_subject
 from .errors import InputError
+from .fine_outputs import fine_outputs
 from .foreground import estimate_foreground
 from .fuse import fuse_composite, gather
+from .fuse_arguments import Picture
+from .hold import Held, copy_picture
+from .light import logits_of
+from .live_controls import LiveControls, Setting
+from .placement import mirrored
 from .planes import new_planes
 from .prior import Prior, PriorState, softmax, tnet_shape
-from .tiles import TILE, active_tiles
+from .tiles import TILE, active_grid, active_tiles
 from .trimap import Trimap
 from .work import Work
 
@@ -33,25 +43,32 @@ class Engine:
         uses_prior: bool = True,
         outputs=("alpha",),
         background=None,
+        controls=None,
         dense=False,
         planar=False,
+        fine=(),
     ):
-        """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`.
+        """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`, or LiveControls
+        as `controls`, which bring one that may change from frame to frame.
 
-        `dense`: M-Net draws the whole frame instead of the tiles where it can matter.
+        `dense`: M-Net draws the whole frame instead of the parts where it can matter.
+        `fine`: which outputs are float32, 0 to 1, instead of uint8; these composites are never planes. Controls leave
+        their colours as they are.
         `planar`: composites of frames that are planes stay planes, of the same matrix and range.
         """
         check_tnet_size(tnet_size)
         self.runner = runner
         self.tnet_size = tnet_size
-        self.outputs = check_outputs(outputs, background)
-        self.background = background
+        self.controls = controls or LiveControls(NEUTRAL, background)
+        self.outputs = check_outputs(outputs, self.controls.setting.background)
         self._uses_prior = uses_prior
         self._prior = Prior()
         self._pool = BufferPool()
         # without a halo M-Net sees the whole frame at once, and no part can be computed alone
         self._dense = dense or runner.halo == 0
         self.planar = planar
+        self.fine = frozenset(fine)
+        self._held = Held()
         self._gathered: np.ndarray | None = None  # M-Net's input, used by one thread only
 
     @property
@@ -82,19 +99,28 @@ class Engine:
         return work
 
     def mnet(self, work: Work) -> Work:
-        """Full-size frame and trimap → alpha_raw, in the tiles where alpha depends on it."""
+        """Full-size frame and trimap → alpha_raw, where alpha depends on it; elsewhere 0.5 is least wrong."""
+        if hasattr(self.runner, "draw"):
+            return self._draw_blocks(work)
         height, width = work.frame.size
         side = TILE - TILE % self.runner.multiple
         wanted = None if self._dense else active_tiles(work.logits, height, width, side)
         if wanted is None or self._whole_is_cheaper(len(wanted), side, height, width):
             work.alpha_raw = np.ascontiguousarray(self._draw(work, 0, 0, height, width))
             return work
-        # Elsewhere the value hardly matters; in the middle it is least wrong.
         work.alpha_raw = self._borrow(work, (height, width), np.float32)
         work.alpha_raw.fill(0.5)
         for top, left in wanted:
             tile = self._draw(work, top, left, min(side, height), min(side, width))
             work.alpha_raw[top : top + side, left : left + side] = tile[: height - top, : width - left]
+        return work
+
+    def _draw_blocks(self, work: Work) -> Work:
+        size, block = work.frame.size, self.runner.multiple
+        grid = [-(-pixels // block) for pixels in size]
+        wanted = np.ones(grid, np.uint8) if self._dense else active_grid(work.logits, *size, block)
+        work.alpha_raw = self._borrow(work, size, np.float32)
+        self.runner.draw(work.frame.picture, work.logits, wanted, work.alpha_raw)
         return work
 
     def _whole_is_cheaper(self, tiles: int, side: int, height: int, width: int) -> bool:
@@ -116,19 +142,67 @@ class Engine:
         return height + -height % multiple + 2 * halo, width + -width % multiple + 2 * halo
 
     def fuse(self, work: Work) -> Work:
-        """Logits and alpha_raw → the outputs asked for, in one pass over the pixels (and one for the foreground)."""
-        wanted = self.outputs
+        """Logits and alpha_raw → the outputs asked for, in one pass over the pixels (and one for the foreground).
+
+        What the controls do to the subject is done in between; while they do nothing, nothing is in between.
+        """
+        setting = self.controls.take(work.frame)
+        if self._held.repeats(setting.controls):
+            work.outputs = self._held.copies()
+            return work
+        if setting.controls.mirror:
+            self._mirror(work)
+        self._fuse(work, setting)
+        if setting.controls.hold != "none":
+            self._hold(work, setting.controls)
+        return work
+
+    def _fuse(self, work: Work, setting: Setting) -> None:
+        wanted, fine, edits = self.outputs - self.fine, self.outputs & self.fine, edits_of(setting)
+        frame, background, composite = self._pictures(work, setting) if "composite" in wanted else (None, None, None)
+        foreground, estimates = None, wanted & {"foreground", "transparent"}
+        if edits:
+            frame, foreground = self._edit(work, edits, frame, background)
         size = work.frame.size
-        estimates = wanted & {"foreground", "transparent"}
         alpha8 = self._borrow(work, size, np.uint8) if wanted & {"alpha", "transparent"} else None
-        alpha = self._borrow(work, size, np.float32) if estimates else None
-        frame, background, composite = self._pictures(work) if "composite" in wanted else (None, None, None)
+        alpha = self._borrow(work, size, np.float32) if fine or (estimates and foreground is None) else None
         fuse_composite(work.logits, work.alpha_raw, frame, background, composite=composite, alpha=alpha, alpha8=alpha8)
-        foreground = estimate_foreground(work.frame.pixels, alpha) if estimates else None
+        if estimates and foreground is None:
+            foreground = estimate_foreground(work.frame.pixels, alpha)
         transparent = self._transparent(work, foreground, alpha8) if "transparent" in wanted else None
         made = {"composite": composite, "alpha": alpha8, "foreground": foreground, "transparent": transparent}
-        work.outputs = {kind: made[kind] for kind in wanted}
-        return work
+        work.outputs = {kind: made[kind] for kind in wanted} | self._fine_outputs(work, setting, alpha, fine)
+
+    def _edit(self, work: Work, edits: Controls, frame: Picture | None, background: Picture | None) -> tuple:
+        """(picture to composite, foreground where an output wants one); `work` holds the edited alpha from here on."""
+        drawn = self._borrow(work, work.frame.size, np.float32)
+        fuse_composite(work.logits, work.alpha_raw, alpha=drawn)
+        subject = Subject(drawn, frame)
+        if self.outputs & {"foreground", "transparent"}:
+            subject.foreground = estimate_foreground(work.frame.pixels, subject.alpha)
+        subject = edit_subject(subject, edits, background)
+        work.logits, work.alpha_raw = logits_of(subject.alpha), subject.alpha
+        return subject.picture, subject.foreground
+
+    def _mirror(self, work: Work) -> None:
+        work.frame = replace(work.frame, picture=mirrored(work.frame.picture))
+        work.logits = np.ascontiguousarray(work.logits[..., ::-1])
+        work.alpha_raw = mirrored(work.alpha_raw)
+
+    def _hold(self, work: Work, controls: Controls) -> None:
+        """Show the slate, or keep what is to be repeated from now on."""
+        if controls.hold == "freeze":
+            self.wait(work)
+            self._held.keep(work.outputs)
+        elif "composite" in work.outputs and self.controls.slate is not None:
+            card = self.controls.slate.planes_at if self._composites_planes(work) else self.controls.slate.at
+            work.outputs["composite"] = copy_picture(card(work.frame))
+
+    def _fine_outputs(self, work: Work, setting: Setting, alpha: np.ndarray, kinds) -> dict[str, np.ndarray]:
+        """float32 outputs of these kinds, from alpha [H, W] float32."""
+        behind = setting.background
+        background = behind.at(work.frame, self._probability(work, behind)) if "composite" in kinds else None
+        return fine_outputs(work.frame, alpha, kinds, background)
 
     def alpha(self, work: Work) -> np.ndarray:
         """Logits and alpha_raw → alpha [H, W] float32 in 0..1, a fresh array."""
@@ -145,19 +219,22 @@ class Engine:
         while work.borrowed:
             self._pool.give(work.borrowed.pop())
 
-    def _pictures(self, work: Work) -> tuple:
+    def _composites_planes(self, work: Work) -> bool:
+        return self.planar and work.frame.planes is not None
+
+    def _pictures(self, work: Work, setting: Setting) -> tuple:
         """(frame, background, room for the composite): all planes, else all RGB."""
-        planes = work.frame.planes if self.planar else None
-        if planes is None:
+        behind, planes = setting.background, work.frame.planes
+        if not self._composites_planes(work):
             room = self._borrow(work, (*work.frame.size, 3), np.uint8)
-            return work.frame.pixels, self.background.at(work.frame, self._probability(work)), room
-        background = self.background.planes_at(work.frame, self._probability(work))
+            return work.frame.pixels, behind.at(work.frame, self._probability(work, behind)), room
+        background = behind.planes_at(work.frame, self._probability(work, behind))
         # a frame of its own each time: the encoder may keep it for as long as it likes
         return planes, background, new_planes(*planes.size, planes.tags)
 
-    def _probability(self, work: Work) -> np.ndarray | None:
+    def _probability(self, work: Work, background) -> np.ndarray | None:
         """B_s [h, w], which only a blurred background looks at."""
-        return softmax(work.logits)[Trimap.BACKGROUND] if self.background.kind == "blur" else None
+        return softmax(work.logits)[Trimap.BACKGROUND] if background.kind == "blur" else None
 
     def _transparent(self, work: Work, foreground: np.ndarray, alpha8: np.ndarray) -> np.ndarray:
         """Straight RGBA: [H, W, 3] colours and [H, W] alpha → [H, W, 4] uint8."""
@@ -169,6 +246,12 @@ class Engine:
         array = self._pool.take(shape, dtype)
         work.borrowed.append(array)
         return array
+
+
+def edits_of(setting: Setting) -> Controls | None:
+    """What is to be done to the subject, or None: before the scene itself it is left as it is."""
+    off = setting.background is not None and setting.background.kind == "off"
+    return setting.controls if setting.controls.edits and not off else None
 
 
 def check_tnet_size(tnet_size: int | None) -> None:

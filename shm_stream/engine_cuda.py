@@ -13,7 +13,7 @@ still reads it. Pinned memory comes from PyTorch's host cache, which knows the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -22,8 +22,13 @@ from torch.cuda import Event, Stream
 from torch.cuda import stream as on_stream
 
 from . import torch_ops
-from .engine import Engine
+from .controls import Controls
+from .edit import Subject, edit_subject
+from .engine import Engine, edits_of
 from .foreground import estimate_foreground
+from .light import logits_of
+from .live_controls import Setting
+from .placement import mirrored
 from .prior import tnet_shape
 from .work import Work
 
@@ -42,6 +47,8 @@ class OnDevice:
     background: Tensor | None = None
     """[H, W, 3] uint8 RGB"""
     outputs_ready: Event | None = None
+    replaced: list[Tensor] = field(default_factory=list)
+    """What edits took the place of: the streams may still be reading it."""
 
 
 class CudaEngine(Engine):
@@ -97,22 +104,53 @@ class CudaEngine(Engine):
         return work
 
     @torch.inference_mode()
-    def fuse(self, work: Work) -> Work:
-        there, wanted = work.on_device, self.outputs
+    def _fuse(self, work: Work, setting: Setting) -> None:
+        there, wanted, fine = work.on_device, self.outputs - self.fine, self.outputs & self.fine
+        behind = setting.background
         there.logits_ready.synchronize()  # long past: a blurred background reads the logits on the host
-        background = self.background.at(work.frame, self._probability(work)) if "composite" in wanted else None
+        background = behind.at(work.frame, self._probability(work, behind)) if "composite" in wanted else None
+        edits = edits_of(setting)
+        foreground = self._edit_on_host(work, edits, background) if edits else None
         with on_stream(self._mnet_stream):
             there.background = there.frame if background is None else self._keep_on_device(background)
             composite, alpha = torch_ops.fuse_composite(there.logits, there.alpha_raw, there.frame, there.background)
             alpha8 = (alpha * 255 + 0.5).to(torch.uint8)
             made = {"composite": composite, "alpha": alpha8, "transparent": alpha8}
             work.outputs = {kind: self._download(made[kind]) for kind in wanted if kind in made}
-            host_alpha = self._download(alpha) if wanted & {"foreground", "transparent"} else None
+            host_alpha = self._download(alpha) if fine or wanted & {"foreground", "transparent"} else None
             there.outputs_ready = Event()
             there.outputs_ready.record(self._mnet_stream)
         if host_alpha is not None:
-            self._add_foreground(work, host_alpha)
-        return work
+            self.wait(work)
+            self._add_foreground(work, host_alpha, foreground)
+            work.outputs |= self._fine_outputs(work, setting, host_alpha, fine)
+
+    @torch.inference_mode()
+    def _mirror(self, work: Work) -> None:
+        there = work.on_device
+        there.logits_ready.synchronize()
+        work.frame = replace(work.frame, picture=mirrored(work.frame.picture))
+        work.logits = np.ascontiguousarray(work.logits[..., ::-1])
+        with on_stream(self._mnet_stream):
+            self._replace(work, there.frame.flip(1), there.logits.flip(2), there.alpha_raw.flip(1))
+
+    def _edit_on_host(self, work: Work, edits: Controls, background: np.ndarray | None) -> np.ndarray | None:
+        """What the controls say, done on the CPU; returns the foreground where an output wants one."""
+        alpha, pixels = self.alpha(work), work.frame.pixels
+        subject = Subject(alpha, pixels if "composite" in self.outputs else None)
+        if self.outputs & {"foreground", "transparent"}:
+            subject.foreground = estimate_foreground(pixels, alpha)
+        subject = edit_subject(subject, edits, background)
+        picture = pixels if subject.picture is None else subject.picture
+        with on_stream(self._mnet_stream):
+            self._replace(work, *(self._upload(array) for array in (picture, logits_of(subject.alpha), subject.alpha)))
+        return subject.foreground
+
+    @staticmethod
+    def _replace(work: Work, frame: Tensor, logits: Tensor, alpha_raw: Tensor) -> None:
+        there = work.on_device
+        there.replaced += [there.frame, there.logits, there.alpha_raw]
+        there.frame, there.logits, there.alpha_raw = frame, logits, alpha_raw
 
     @torch.inference_mode()
     def alpha(self, work: Work) -> np.ndarray:
@@ -126,19 +164,23 @@ class CudaEngine(Engine):
         return result.copy()  # the pinned original goes back to the cache
 
     def wait(self, work: Work) -> None:
-        work.on_device.outputs_ready.synchronize()
+        if work.on_device.outputs_ready is not None:  # else the outputs are copies of an earlier frame's
+            work.on_device.outputs_ready.synchronize()
 
     def release(self, work: Work) -> None:
         super().release(work)
         work.on_device = None
 
-    def _add_foreground(self, work: Work, alpha: np.ndarray) -> None:
-        """The straight colours are estimated on the CPU, in this stage's thread."""
-        self.wait(work)
-        foreground = estimate_foreground(work.frame.pixels, alpha)
-        if "foreground" in self.outputs:
+    def _add_foreground(self, work: Work, alpha: np.ndarray, foreground: np.ndarray | None) -> None:
+        """The straight colours, where edits have not brought them, are estimated on the CPU, in this stage's thread."""
+        wanted = (self.outputs - self.fine) & {"foreground", "transparent"}
+        if not wanted:
+            return
+        if foreground is None:
+            foreground = estimate_foreground(work.frame.pixels, alpha)
+        if "foreground" in wanted:
             work.outputs["foreground"] = foreground
-        if "transparent" in self.outputs:
+        if "transparent" in wanted:
             work.outputs["transparent"] = self._transparent(work, foreground, work.outputs["transparent"])
 
     def _keep_on_device(self, background: np.ndarray) -> Tensor:

@@ -26,7 +26,9 @@ OUTWARD = 0.04
 
 
 def estimate_foreground(frame: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """[H, W, 3] uint8 straight colours from frame [H, W, 3] uint8 and alpha [H, W], uint8 0..255 or float32 0..1.
+    """[H, W, 3] straight colours from frame [H, W, 3] and alpha [H, W], uint8 0..255 or float32 0..1.
+
+    The colours have the frame's form: uint8, or float32 where 1 is white and more is kept.
 
     Where alpha is 1 the frame's own values are kept. Where it is 0 the subject's colours are continued outwards and
     fade to black, so that scaling or compressing the result draws no dark rim into the edge.
@@ -34,6 +36,13 @@ def estimate_foreground(frame: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     if alpha.dtype == np.uint8:
         alpha = alpha * np.float32(1 / 255)
     alpha = np.ascontiguousarray(alpha, np.float32)
+    if frame.dtype == np.float32:
+        return _estimate(frame * np.float32(255), alpha) * np.float32(1 / 255)
+    return _estimate(frame, alpha)
+
+
+def _estimate(frame: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colours of a frame in 0..255, uint8 or float32, in its dtype."""
     opaque = alpha > OPAQUE
     if opaque.all():
         return frame.copy()
@@ -46,12 +55,12 @@ def estimate_foreground(frame: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         colours = [_enlarged(colour, window, alpha.shape) for colour in (foreground, background)]
         estimate, _ = blur_fusion(frame[window].astype(np.float32), *colours, alpha[window])
         soft = (alpha[tile] > TRANSPARENT) & (alpha[tile] < OPAQUE)
-        cv2.copyTo(cv2.convertScaleAbs(estimate[inner]), soft.view(np.uint8), result[tile])
+        cv2.copyTo(_in_form(estimate[inner], frame.dtype), soft.view(np.uint8), result[tile])
     return result
 
 
 def blur_fusion(image, foreground, background, alpha) -> tuple[np.ndarray, np.ndarray]:
-    """One step: better F and B. Colours [h, w, 3] float32 in 0..255, alpha [h, w] float32 in 0..1.
+    """One step: better F and B. Colours [h, w, 3] float32, 255 is white, alpha [h, w] float32 in 0..1.
 
     Forte's equations 4 to 7; where no foreground (or background) is near, the old estimate stays.
     """
@@ -62,7 +71,8 @@ def blur_fusion(image, foreground, background, alpha) -> tuple[np.ndarray, np.nd
     missing = image - share * foreground - rest * background
     foreground += share * missing
     background += rest * missing
-    return np.clip(foreground, 0, 255, out=foreground), np.clip(background, 0, 255, out=background)
+    highest = max(255, image.max(initial=0))  # highlights of a fine picture may lie above white
+    return np.clip(foreground, 0, highest, out=foreground), np.clip(background, 0, highest, out=background)
 
 
 def _pyramid(frame: np.ndarray, alpha: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -136,12 +146,17 @@ def _enlarged(reduced: np.ndarray, window, shape: tuple[int, int]) -> np.ndarray
     return cv2.warpAffine(reduced, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
+def _in_form(colours: np.ndarray, dtype) -> np.ndarray:
+    """float32 colours as they are, or rounded to uint8."""
+    return colours if dtype == np.float32 else cv2.convertScaleAbs(colours)
+
+
 def _outward(foreground: np.ndarray, levels, shape: tuple[int, ...]) -> np.ndarray:
-    """[H, W, 3] uint8: the reduced estimate at full size, fading to black away from the subject."""
+    """[H, W, 3] in the frame's dtype: the reduced estimate at full size, fading to black away from the subject."""
     alpha = levels[min(3, len(levels) - 1)][1]
     reach = max(1, round(OUTWARD * min(alpha.shape)))
     near = cv2.dilate((alpha > TRANSPARENT).astype(np.float32), np.ones((4 * reach + 1, 4 * reach + 1), np.uint8))
     fade = cv2.blur(near, (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_REPLICATE)
     fade = cv2.resize(fade, (foreground.shape[1], foreground.shape[0]), interpolation=cv2.INTER_LINEAR)
-    faded = cv2.convertScaleAbs(foreground * fade[..., None])
+    faded = _in_form(foreground * fade[..., None], levels[0][0].dtype)
     return cv2.resize(faded, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)

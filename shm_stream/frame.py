@@ -27,6 +27,8 @@ class Frame:
     """How long the frame is shown, in units of `time_base`."""
     stem: str | None = None
     """File name without extension, when the frame is a file of its own."""
+    fine_picture: np.ndarray | None = None
+    """[H, W, 3] float32 RGB, 0 black to 1 white, of sources with more than 8 bits; `picture` is its 8-bit copy."""
     _converted: np.ndarray | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -42,6 +44,11 @@ class Frame:
         if self._converted is None:
             self._converted = rgb_from_planes(self.picture)
         return self._converted
+
+    @property
+    def fine(self) -> np.ndarray:
+        """[H, W, 3] float32 RGB, 0 black to 1 white and beyond, as precise as the source gave it."""
+        return self.pixels * np.float32(1 / 255) if self.fine_picture is None else self.fine_picture
 
     @property
     def size(self) -> tuple[int, int]:

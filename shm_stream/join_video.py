@@ -11,6 +11,7 @@ import av
 
 from . import partial
 from .audio import AudioCopy, copied_stream
+from .carried import carry_facts
 from .errors import ShmStreamError
 from .sink_video import open_output
 from .source_video import open_container
@@ -31,8 +32,9 @@ def join_videos(
     """Write the pictures of `parts`, in order, to `target`.
 
     Picture i is shown from `times[i]` to `times[i + 1]`, in units of `time_base`: there is a time more than pictures.
-    Audio of the input is copied as `sink_video.VideoSink` does; `audio_origin` is when, in seconds of the input, the
-    output begins. Raises ShmStreamError when the parts do not fit together; then no file is left.
+    Audio, titles and chapters of the input are copied as `sink_video.VideoSink` does; `audio_origin` is when, in
+    seconds of the input, the output begins. Raises ShmStreamError when the parts do not fit together; then no file is
+    left.
     """
     unfinished, container = partial.partial_path(target), container_of(target)
     try:
@@ -41,6 +43,8 @@ def join_videos(
             video.time_base = time_base
             audio = AudioCopy(audio_from, output, container) if audio_from is not None else None
             if audio is not None:
+                length = float((times[-1] - times[0]) * time_base) if cut_end else None
+                carry_facts(audio_from, output, origin_seconds=audio_origin, duration_seconds=length)
                 audio.start(audio_origin, cut=cut_start)
             for packet, begin, end in _timed(parts, times):
                 packet.stream, packet.time_base = video, time_base

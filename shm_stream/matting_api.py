@@ -8,10 +8,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from .controls import NEUTRAL, Controls
 from .engine import check_tnet_size
+from .engine_choice import choose_runner, make_engine
 from .errors import InputError
 from .frame import Frame
-from .job import Job, JobOptions, Report, choose_runner, make_engine
+from .job import Job
+from .job_options import JobOptions
+from .job_report import Report
+from .live_options import LiveOptions
 from .preset import get_preset
 from .work import Work
 
@@ -21,7 +26,7 @@ class Matting:
 
     preset     "live" or "paper"
     device     "auto", "cpu", "cuda" or "cuda:N"
-    runner     "onnxruntime", "torch" or None for the usual one of the device
+    runner     "native", "onnxruntime", "openvino", "torch" or None for the usual one of the device
     tnet_size  T-Net's input has about tnet_size squared pixels; None for the preset's own
 
     Raises InputError for names that do not exist, a device that cannot be used, or missing weights.
@@ -40,7 +45,7 @@ class Matting:
 
     @property
     def runner(self) -> str:
-        """What runs them: "onnxruntime" or "torch"."""
+        """What runs them: the name of a runner."""
         return self._runner.name
 
     def still(self, image: np.ndarray) -> np.ndarray:
@@ -94,11 +99,14 @@ def matte_video(
     codec: str | None = None,
     crf: int | None = None,
     overwrite: bool = False,
+    controls: Controls = NEUTRAL,
+    live: LiveOptions | None = None,
 ) -> Report:
-    """Do to a file (video, image or folder of images) what the command `shm-stream` does. See `JobOptions`.
+    """Do to a video, an image, a folder, a camera or a stream what the command `shm-stream` does. See `JobOptions`.
 
     `bg` is an image, a video, a colour ("#00b140", "teal"), "blur", "blur:N" or "transparent"; the result goes to
     `output`, or beside the input with `_composite` in its name. `alpha` and `foreground` are further outputs.
+    `controls` changes edges and position.
 
     Returns a Report: look at `input_warning` (part of the input was unreadable) and `interrupted` (Ctrl-C ended it
     early; the outputs are playable). Raises InputError before anything is written, ShmStreamError on a failure
@@ -120,6 +128,8 @@ def matte_video(
         codec=codec,
         crf=crf,
         overwrite=overwrite,
+        controls=controls,
+        live=live or LiveOptions(),
     )
     with Job(options) as job:
         return job.run()

@@ -47,19 +47,24 @@ def run(
     *,
     finish: Callable | None = None,
     depth: int = 2,
+    in_flight: int | None = None,
+    stop: Callable | None = None,
 ) -> PipelineReport:
     """Move every item of `source` through `stages` (name, item → item) into `sink` (item → None).
 
     At most `depth` items wait between two threads. `source` is iterated and closed in its own thread. `finish` (no
-    arguments) is called in the sink's thread after the last item, also after Ctrl-C, but not after a failure. Raises
-    the first exception of any thread; KeyboardInterrupt only at the second Ctrl-C.
+    arguments) is called in the sink's thread after the last item, also after Ctrl-C, but not after a failure. With
+    `in_flight`, the source is only asked for an item when fewer than that are on their way, so that none grows old
+    there. `stop` (no arguments) is called at Ctrl-C to end a source that waits. Raises the first exception of any
+    thread; KeyboardInterrupt only at the second Ctrl-C.
     """
-    return _Pipeline(source, stages, sink, finish, depth).run()
+    return _Pipeline(source, stages, sink, finish, depth, in_flight, stop).run()
 
 
 class _Pipeline:
-    def __init__(self, source: Iterable, stages: list, sink: Callable, finish: Callable | None, depth: int):
-        self._finish = finish
+    def __init__(self, source: Iterable, stages: list, sink, finish, depth: int, in_flight: int | None, stop):
+        self._finish, self._stop = finish, stop
+        self._places = None if in_flight is None else Channel(in_flight)  # taken by the source, freed by the sink
         self._channels = [Channel(depth) for _ in range(len(stages) + 1)]
         self._times = [StageTimes(name) for name in ("source", *(name for name, _ in stages), "sink")]
         self._error: BaseException | None = None
@@ -82,6 +87,10 @@ class _Pipeline:
             except KeyboardInterrupt:
                 interrupted = True
                 self._channels[0].close()  # the source cannot put any more; what is in flight drains
+                if self._places is not None:
+                    self._places.close()
+                if self._stop is not None:
+                    self._stop()
                 self._join()
         except BaseException:
             self._kill()
@@ -117,12 +126,15 @@ class _Pipeline:
     def _kill(self) -> None:
         for channel in self._channels:
             channel.kill()
+        if self._places is not None:
+            self._places.kill()
 
     def _read(self, index: int, source: Iterable) -> None:
         items = iter(source)
         times, channel = self._times[index], self._channels[index]
         try:
             while True:
+                self._take_place(times)
                 started = time.perf_counter()
                 try:
                     item = next(items)
@@ -153,8 +165,16 @@ class _Pipeline:
             sink(item)
             times.busy_seconds += time.perf_counter() - started
             times.items += 1
+            if self._places is not None:
+                self._places.get()
         if self._finish is not None:
             self._finish()
+
+    def _take_place(self, times: StageTimes) -> None:
+        if self._places is not None:
+            started = time.perf_counter()
+            self._places.put(None)
+            times.wait_out_seconds += time.perf_counter() - started
 
     @staticmethod
     def _put(channel: Channel, item, times: StageTimes) -> None:

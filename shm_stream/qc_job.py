@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 from .batch_files import digest, measure
 from .batch_manifest import DONE, PARTIAL
 from .errors import InputError
-from .job import JobOptions, Report
+from .job_options import JobOptions
+from .job_report import Report
 from .partial import check_target, write_texts
 from .qc_card import Card
 from .qc_report import render
 from .qc_statistics import ShotStatistics
+
+UNTOLD = ("part", "live")
+"""Options that say nothing about the result."""
 
 
 def open_job_report(path: str | None, *, overwrite: bool) -> JobReport | NoReport:
@@ -51,8 +55,10 @@ class JobReport:
 def job_record(options: JobOptions, report: Report) -> dict:
     """A job as a record of a batch; `settings` has what was asked for."""
     source = Path(options.input)
-    files = {kind: path for kind, path in report.outputs.items() if path.is_file()}
-    asked = {name: value for name, value in asdict(options).items() if value not in (None, False) and name != "part"}
+    files = {kind: Path(path) for kind, path in report.outputs.items() if Path(path).is_file()}
+    usual = JobOptions(options.input)
+    asked = {each.name: getattr(options, each.name) for each in fields(options) if each.name not in UNTOLD}
+    asked = {name: str(value) for name, value in asked.items() if name == "input" or value != getattr(usual, name)}
     return {
         "source": source.name,
         "status": PARTIAL if report.input_warning or report.interrupted else DONE,

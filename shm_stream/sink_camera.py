@@ -16,7 +16,7 @@ FIRST_DEVICE = "auto"
 
 
 class CameraSink:
-    """Frames go to a virtual camera when their time has come: `pts_seconds` after the first one was sent."""
+    """Frames of files go to a virtual camera `pts_seconds` after the first was sent, those of live inputs at once."""
 
     kind = "composite"
     warning = None
@@ -32,17 +32,22 @@ class CameraSink:
         self._camera = _open_camera(spec, source)
         self.path = self._camera.device
         self._started: float | None = None
+        self._live = source.live
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
         """pixels [H, W, 3] uint8 RGB. Waits for the frame's time; a frame that is late is sent at once."""
-        now = time.perf_counter()
-        if self._started is None:
-            self._started = now - frame.pts_seconds
-        time.sleep(max(0.0, self._started + frame.pts_seconds - now))
+        if not self._live:  # there, a slow first frame would delay all the others
+            self._wait(frame.pts_seconds)
         try:
             self._camera.send(pixels)
         except (RuntimeError, ValueError) as error:
             raise ShmStreamError(f"virtual camera {self.path} failed: {error}") from error
+
+    def _wait(self, pts_seconds: float) -> None:
+        now = time.perf_counter()
+        if self._started is None:
+            self._started = now - pts_seconds
+        time.sleep(max(0.0, self._started + pts_seconds - now))
 
     def finish(self) -> str:
         """Close the camera; returns its device."""

@@ -7,24 +7,13 @@ import os
 import re
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from . import partial
+from .delivery import USUAL, Delivery
 from .errors import InputError, ShmStreamError
 from .frame import Frame
-
-SETTINGS = {
-    ".png": [],
-    ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
-    ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95],
-    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 101],  # above 100 means lossless
-    ".tif": [],
-    ".tiff": [],
-    ".bmp": [],
-}
-"""Extensions that can be written → OpenCV's settings."""
-WITHOUT_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
+from .picture_format import NUMBER, PictureFormat
 
 
 class ImageSink:
@@ -32,17 +21,18 @@ class ImageSink:
 
     takes_planes = False
 
-    def __init__(self, path: Path, *, kind: str):
+    def __init__(self, path: Path, source, *, kind: str, delivery: Delivery = USUAL):
         self.path = path
         self.kind = kind
         self.warning: str | None = None
-        check_suffix(path, kind)
+        self._format = PictureFormat(path, path.suffix.lower(), kind, delivery, source)
+        self.fine, self.facts = self._format.fine, self._format.facts
         self._partial = partial.partial_path(path)
         self._written = self._done = False
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
         """Encode the picture under a temporary name. Raises ShmStreamError."""
-        save(self._partial, pixels, shown=self.path)
+        self._format.save(self._partial, pixels, shown=self.path)
         self._written = True
 
     def finish(self) -> Path:
@@ -62,57 +52,77 @@ class ImageSink:
 
 
 class FolderSink:
-    """A folder of lossless PNG files: `<stem>.png` for each input image, `<stem>_000000.png` on for a video.
+    """Pictures in a folder: `<stem>.png` for each input image, `<stem>_000000.png` on for a video, or numbered as a
+    pattern such as `out/shot.%04d.exr` says.
 
     Each file appears complete; `abort` keeps those that were, and removes the folder if it made it and it is empty.
     """
 
     takes_planes = False
 
-    def __init__(self, path: Path, source, *, kind: str, overwrite: bool):
+    def __init__(self, path: Path, source, *, kind: str, overwrite: bool, delivery: Delivery = USUAL):
+        """`path`: the folder, or a pattern in it. Raises InputError."""
         self.path = path
         self.kind = kind
         self.warning: str | None = None
-        self._numbered_stem = source.path.stem if source.kind == "video" else None
+        pattern = NUMBER.search(path.name)
+        suffix = path.suffix if pattern else f".{(delivery.image_format or 'png').lstrip('.')}"
+        self._format = PictureFormat(path, suffix.lower(), kind, delivery, source)
+        self.fine = self._format.fine
+        self._folder = path.parent if pattern else path
+        self._pattern = path.name if pattern else f"{_escaped(source.path.stem)}_%06d{suffix}"
+        self._by_stem = not pattern and source.kind != "video"
+        self._first = delivery.start_number or 0
+        self._count = 0
         self._check(source, overwrite)
         self._made_folder = False
 
     def _check(self, source, overwrite: bool) -> None:
-        if self.path.exists():
-            if not self.path.is_dir():
-                raise InputError(f"{self.path} is a file; give a folder, or a file name with a known extension")
-            partial.check_folder(self.path)
+        if self._folder.exists():
+            if not self._folder.is_dir():
+                raise InputError(f"{self._folder} is a file; give a folder, or a file name with a known extension")
+            partial.check_folder(self._folder)
         else:
-            partial.check_folder(self.path.absolute().parent)
-        names = self._numbered(source) if source.kind == "video" else _image_names(source.files)
-        if self.path.exists():
+            partial.check_folder(self._folder.absolute().parent)
+        names = _image_names(source.files, self._format.suffix) if self._by_stem else self._numbered()
+        if self._folder.exists():
             for name in names:
-                partial.check_target(self.path / name, source.files, overwrite=overwrite)
+                partial.check_target(self._folder / name, source.files, overwrite=overwrite)
 
-    def _numbered(self, source) -> list[str]:
-        if not self.path.exists():
+    def _numbered(self) -> list[str]:
+        """What is there already under a name that the pattern gives."""
+        if not self._folder.exists():
             return []
-        pattern = re.compile(re.escape(source.path.stem) + r"_[0-9]{6,}\.png")
-        return sorted(name for name in os.listdir(self.path) if pattern.fullmatch(name))
+        head, digits, tail = NUMBER.split(self._pattern)
+        head, tail = (re.escape(part.replace("%%", "%")) for part in (head, tail))
+        pattern = re.compile(f"{head}[0-9]{{{digits or 1},}}{tail}")
+        return sorted(name for name in os.listdir(self._folder) if pattern.fullmatch(name))
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
         """Write one picture. Raises ShmStreamError."""
-        if not self.path.exists():
+        if not self._folder.exists():
             self._make_folder()
-        stem = frame.stem if self._numbered_stem is None else f"{self._numbered_stem}_{frame.index:06d}"
-        target = self.path / f"{stem}.png"
+        number = self._first + frame.index
+        name = f"{frame.stem}{self._format.suffix}" if self._by_stem else self._pattern % number
+        target = self._folder / name
         unfinished = partial.partial_path(target)
         try:
-            save(unfinished, pixels, shown=target)
+            self._format.save(unfinished, pixels, shown=target)
             _commit(unfinished, target)
         finally:
             partial.discard(unfinished)
+        self._count += 1
+
+    def facts(self) -> dict:
+        """What is written, for the sidecar."""
+        numbers = {} if self._by_stem else {"first_number": self._first, "last_number": self._first + self._count - 1}
+        return self._format.facts() | numbers
 
     def _make_folder(self) -> None:
         try:
-            self.path.mkdir()
+            self._folder.mkdir()
         except OSError as error:
-            raise ShmStreamError(f"cannot make the folder {self.path}: {error.strerror}") from error
+            raise ShmStreamError(f"cannot make the folder {self._folder}: {error.strerror}") from error
         self._made_folder = True
 
     def finish(self) -> Path:
@@ -122,30 +132,11 @@ class FolderSink:
     def abort(self) -> None:
         if self._made_folder:
             with contextlib.suppress(OSError):  # not empty: finished pictures stay
-                self.path.rmdir()
+                self._folder.rmdir()
 
 
-def check_suffix(path: Path, kind: str) -> None:
-    """Raise InputError for an extension that cannot be written, or not with transparency."""
-    suffix = path.suffix.lower()
-    if suffix not in SETTINGS:
-        raise InputError(f"cannot write {path}: use one of {', '.join(SETTINGS)} for an image")
-    if kind == "transparent" and suffix in WITHOUT_ALPHA:
-        raise InputError(f"{suffix} has no transparency; use .png, .webp or .tif")
-
-
-def save(path: Path, pixels: np.ndarray, *, shown: Path) -> None:
-    """Encode [H, W], [H, W, 3] RGB or [H, W, 4] RGBA uint8 into a new file. Raises ShmStreamError naming `shown`."""
-    if pixels.ndim == 3:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
-    suffix = path.suffix.lower()
-    try:
-        encoded = cv2.imencode(suffix, pixels, SETTINGS[suffix])[1]
-        path.write_bytes(encoded.data)
-    except (OSError, cv2.error) as error:
-        partial.discard(path)
-        reason = error.strerror if isinstance(error, OSError) else "the picture cannot be encoded"
-        raise ShmStreamError(f"cannot write {shown}: {reason}") from error
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 def _commit(unfinished: Path, target: Path) -> None:
@@ -156,11 +147,11 @@ def _commit(unfinished: Path, target: Path) -> None:
         raise ShmStreamError(f"cannot write {target}: {error.strerror}") from error
 
 
-def _image_names(files: list[Path]) -> list[str]:
+def _image_names(files: list[Path], suffix: str) -> list[str]:
     """Output names for input images. Raises InputError if two would get the same one."""
     taken: dict[str, Path] = {}
     for path in files:
         other = taken.setdefault(path.stem, path)
         if other is not path:
-            raise InputError(f"{other.name} and {path.name} would both become {path.stem}.png; rename one of them")
-    return [f"{stem}.png" for stem in taken]
+            raise InputError(f"{other.name} and {path.name} would both become {path.stem}{suffix}; rename one of them")
+    return [f"{stem}{suffix}" for stem in taken]

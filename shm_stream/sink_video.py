@@ -11,12 +11,27 @@ import av
 import numpy as np
 
 from . import partial
-from .audio import AudioCopy, audio_warning
+from .audio import audio_warning
+from .carried import carry_facts, timecode_at
+from .convention import convention_facts, convention_for
+from .delivery import USUAL, Delivery, wanted_bits
 from .errors import ShmStreamError
+from .fine_planes import depth_of, frame_from_fine
 from .frame import Frame
 from .planes import frame_from_grey, frame_from_rgb, set_tags
+from .transfer import in_depth
 from .video_codecs import add_video_stream, choose_encoding
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
+
+SAFE_OPTIONS = {
+    "mp4": {"movflags": "+hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"},
+    "mov": {"movflags": "+hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"},
+    "matroska": {"cluster_time_limit": "1000", "flush_packets": "1"},
+    "webm": {"cluster_time_limit": "1000", "flush_packets": "1"},
+}
+"""On disk a second later at most, readable without an end. A finished mp4 is an ordinary one all the same."""
+ASPECT_CONTAINERS, ASPECT_CODECS = ("mp4", "mov"), ("libx264", "libx265")
+"""What carries the shape of pixels."""
 
 
 class VideoSink:
@@ -25,26 +40,62 @@ class VideoSink:
     Colours are written with the source's matrix and range and tagged so (ProRes and mattes: always limited range).
     """
 
-    def __init__(self, path: Path, source, *, kind: str, codec, crf, audio_from: Path | None, cut_start, cut_end):
+    def __init__(
+        self, path: Path, source, *, kind: str, codec, crf, audio_from, cut_start, cut_end, delivery: Delivery = USUAL,
+        safe=False,
+    ):  # fmt: skip
+        """`safe`: what was written stays readable when the process dies, and is kept when the job fails."""
         self.path = path
+        self._safe = safe
         self.kind = kind
         self.warning: str | None = None
         self._source = source
-        self._encoding = choose_encoding(path, kind, (source.width, source.height), source.colour, codec, crf)
+        size, bits = (source.width, source.height), wanted_bits(delivery, source)
+        self._encoding = choose_encoding(path, kind, size, source.colour, codec, crf, bits)
+        self._convention = convention_for(path, path.suffix.lower(), kind, delivery, source)
         self._cut_start, self._cut_end = cut_start, cut_end
         self._audio_from = audio_from
         if audio_from is not None:
             self.warning = audio_warning(audio_from, self._encoding.container, path)
+        self._check_aspect()
         self._partial = partial.partial_path(path)
         self._container = self._stream = self._audio = None
         self._size: tuple[int, int] | None = None
         self._end_seconds = Fraction(0)
+        self._last_number = -1
         self._state = "open"  # or "finished", "aborted"
 
     @property
     def takes_planes(self) -> bool:
         """Whether `write` encodes planes of the source's matrix and range as they are."""
         return self._encoding.pix_fmt == "yuv420p" and same_numbers(self._encoding.tags, self._source.colour)
+
+    @property
+    def fine(self) -> bool:
+        """Whether more than 8 bits are kept of float32 pictures."""
+        return depth_of(self._encoding.pix_fmt) > 8
+
+    def facts(self) -> dict:
+        """What is written, for the sidecar."""
+        encoding, tags = self._encoding, self._encoding.tags
+        return {
+            "container": encoding.container,
+            "codec": encoding.codec,
+            "pixel_format": encoding.pix_fmt,
+            "bits": depth_of(encoding.pix_fmt),
+            "colour_tags": {
+                "matrix": tags.matrix, "range": tags.range, "primaries": tags.primaries, "transfer": tags.transfer
+            },
+            **convention_facts(self._convention, self.kind),
+        }  # fmt: skip
+
+    def _check_aspect(self) -> None:
+        """PyAV cannot set what the Matroska and AVI muxers read; only some codecs say it themselves."""
+        aspect, encoding = self._source.sample_aspect_ratio, self._encoding
+        if aspect != 1 and encoding.container not in ASPECT_CONTAINERS and encoding.codec not in ASPECT_CODECS:
+            lost = f"the pixel aspect {aspect.numerator}:{aspect.denominator} is not kept by {encoding.codec} in "
+            also = f"{self.warning}; " if self.warning else ""
+            self.warning = f"{also}{lost}{self.path.suffix}; .mov would keep it"
 
     def write(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
         """Append one picture, shown from `frame.pts` for `frame.duration`. Raises ShmStreamError.
@@ -75,24 +126,42 @@ class VideoSink:
         return self.path
 
     def abort(self) -> None:
-        """Close and delete the unfinished file. Does nothing after `finish`."""
+        """Close and delete the unfinished file, or keep what a safe one holds. Does nothing after `finish`."""
         if self._state != "open":
             return
         self._state = "aborted"
         with contextlib.suppress(av.FFmpegError, OSError):  # what cannot be flushed is deleted anyway
+            begun = self._container is not None
             self._close()
+            if begun and self._safe:
+                partial.commit(self._partial, self.path)
         partial.discard(self._partial)
 
     def _open(self, frame: Frame, size: tuple[int, int]) -> None:
         self._size = size[::-1]
         encoding = self._encoding
-        self._container = open_output(self._partial, encoding.container)
+        self._container = open_output(self._partial, encoding.container, safe=self._safe)
         self._stream = add_video_stream(self._container, encoding, self._size, self._source.rate)
-        self._stream.time_base = self._stream.codec_context.time_base = frame.time_base
+        time_base = 1 / self._source.rate if encoding.container == "avi" else frame.time_base
+        self._stream.time_base = self._stream.codec_context.time_base = time_base
         self._stream.codec_context.sample_aspect_ratio = self._source.sample_aspect_ratio
+        origin = getattr(self._source, "origin_seconds", None) or Fraction(0)
+        self._carry_timecode()
         if self._audio_from is not None:
-            self._audio = AudioCopy(self._audio_from, self._container, encoding.container)
-            self._audio.start(getattr(self._source, "origin_seconds", None) or Fraction(0), cut=self._cut_start)
+            duration = getattr(self._source, "duration_seconds", None)
+            if self._audio_from.path is not None:
+                carry_facts(self._audio_from.path, self._container, origin_seconds=origin, duration_seconds=duration)
+            self._audio = self._audio_from.copy_to(self._container, encoding.container)
+            self._audio.start(origin, cut=self._cut_start)
+
+    def _carry_timecode(self) -> None:
+        """In every kind of output, so that mattes are conformed like their picture."""
+        start = getattr(self._source, "timecode", None)
+        if start is not None:
+            skipped = round(self._source.seconds_skipped * self._source.rate)
+            timecode = timecode_at(start, skipped, self._source.rate)
+            if timecode is not None:
+                self._stream.metadata["timecode"] = timecode
 
     def _av_frame(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:
         height, width = picture_size(picture)
@@ -104,10 +173,25 @@ class VideoSink:
         if isinstance(picture, YuvPlanes):
             result = set_tags(picture.frame, self._encoding.tags)
         else:
-            convert = frame_from_grey if picture.ndim == 2 else frame_from_rgb
-            result = convert(picture, self._encoding.pix_fmt, self._encoding.tags)
+            result = self._converted(self._convention.apply(in_depth(picture, self.fine)))
         result.pts, result.time_base, result.duration = frame.pts, frame.time_base, frame.duration
+        if self._encoding.container == "avi":
+            self._count_by_rate(result)
         return result
+
+    def _converted(self, picture: np.ndarray) -> av.VideoFrame:
+        encoding = self._encoding
+        if self.fine:  # also for 8 bits, which libswscale would dither
+            return frame_from_fine(picture, encoding.pix_fmt, encoding.tags)
+        convert = frame_from_grey if picture.ndim == 2 else frame_from_rgb
+        return convert(picture, encoding.pix_fmt, encoding.tags)
+
+    def _count_by_rate(self, frame: av.VideoFrame) -> None:
+        """AVI knows no timestamps, only the number of a picture at its one rate."""
+        time_base = 1 / self._source.rate
+        number = round(frame.pts * frame.time_base / time_base)
+        self._last_number = max(number, self._last_number + 1)
+        frame.pts, frame.time_base, frame.duration = self._last_number, time_base, 1
 
     def _mux_audio(self, end_seconds) -> None:
         if self._audio is not None:
@@ -131,13 +215,16 @@ class VideoSink:
             yield
         except (av.FFmpegError, OSError) as error:
             self.abort()
-            raise ShmStreamError(f"cannot write {self.path}: {error.strerror or error}; nothing was kept") from error
+            kept = "what was written before is kept" if self.path.exists() and self._safe else "nothing was kept"
+            raise ShmStreamError(f"cannot write {self.path}: {error.strerror or error}; {kept}") from error
         except BaseException:
             self.abort()
             raise
 
 
-def open_output(path: Path, container: str):
-    """PyAV's output container; `container` is FFmpeg's name. Raises av.FFmpegError."""
+def open_output(path: Path, container: str, *, safe: bool = False):
+    """PyAV's output container; `container` is FFmpeg's name. `safe`: see SAFE_OPTIONS. Raises av.FFmpegError."""
     options = {"movflags": "+faststart"} if container == "mp4" else {}
+    if safe:
+        options = SAFE_OPTIONS.get(container, {"flush_packets": "1"})
     return av.open(f"file:{path.absolute()}", "w", format=container, container_options=options)

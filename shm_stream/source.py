@@ -1,16 +1,20 @@
-"""Where frames come from: a video file, one image, or a folder of images."""
+"""Where frames come from: a video file, one image, a folder of images, a camera, a screen, a stream or stdin."""
 
 from __future__ import annotations
 
 import math
 import os
+from fractions import Fraction
 from pathlib import Path
 
 from .errors import InputError
+from .live_options import LiveOptions
 from .source_images import IMAGE_SUFFIXES, ImageSource
+from .source_stream import StreamSource
 from .source_video import VideoSource
+from .stream_address import parse_address
 
-Source = VideoSource | ImageSource
+Source = VideoSource | ImageSource | StreamSource
 
 
 def open_source(
@@ -19,24 +23,43 @@ def open_source(
     start_seconds: float = 0.0,
     duration_seconds: float | None = None,
     max_frames: int | None = None,
+    live: LiveOptions | None = None,
+    deinterlace: bool = False,
+    rate: Fraction | None = None,
 ) -> Source:
     """Read the header of `path` and return an iterable of `Frame`; each iteration starts anew.
 
-    `start_seconds` and `duration_seconds` cut videos to the frame; `max_frames` ends any source. Files are opened
-    and closed in the thread that iterates. A source has: `kind` ("video", "image", "folder"), `path`, `width`,
-    `height` (upright; of the first image in a folder), `planar` (frames come as YuvPlanes, but for those that change
-    size or format in mid-stream), `rate` (Fraction), `frame_count` (estimate or None), `colour` (ColourTags),
-    `sample_aspect_ratio` (Fraction), `files` (the paths it reads), `limited` (an end was asked for), `exhausted` (the
-    last iteration went to its end), `origin_seconds` (where in the file the first frame lay; known once it was
-    delivered) and, after iteration, `warning` (None or one line saying what could not be decoded). Raises InputError.
+    With `live`, `path` may also name a camera, a screen, a stream or stdin (see `stream_address`), which is connected
+    here and iterated once. `start_seconds` and `duration_seconds` cut videos to the frame; `max_frames` ends any
+    source; `deinterlace` makes whole pictures of the fields of interlaced videos; `rate` is that of a folder's pictures
+    (None: 25 a second). Files are opened and closed in the thread that iterates. A source has: `kind` ("video",
+    "image", "folder"), `live` (frames that come while nobody asks are dropped), `path`, `width`, `height` (upright; of
+    the first image in a folder), `planar` (frames come as YuvPlanes, but for those that change size or format in
+    mid-stream), `rate` (Fraction), `frame_count` (estimate or None), `colour` (ColourTags), `bits` (of each channel),
+    `sample_aspect_ratio` (Fraction), `files` (the paths it reads), `audio_from` (what `open_sink` copies sound from, or
+    None), `limited` (an end was asked for), `exhausted` (the last iteration went to its end), `origin_seconds` (where
+    in the input the first frame lay; known once it was delivered), `notice` (None or one line about what the header
+    says) and, after iteration, `warning` (None or one line saying what could not be decoded). Raises InputError.
     """
-    path = Path(path)
     _check_limits(start_seconds, duration_seconds, max_frames)
+    address = parse_address(os.fspath(path), live) if live is not None else None
+    if address is not None:
+        if start_seconds:
+            raise InputError(f"{address.name} has no beginning to skip: -ss is for files")
+        return StreamSource(address, live, duration_seconds=duration_seconds, max_frames=max_frames)
+    path = Path(path)
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         if start_seconds or duration_seconds is not None:
             raise InputError(f"{path} has no time line: -ss and -t are for videos; --frames limits a folder")
-        return ImageSource(path, max_frames=max_frames)
-    return VideoSource(path, start_seconds=start_seconds, duration_seconds=duration_seconds, max_frames=max_frames)
+        if deinterlace:
+            raise InputError(f"{path} has no fields: --deinterlace is for videos")
+        return ImageSource(path, max_frames=max_frames, rate=rate)
+    if rate is not None:
+        raise InputError(f"{path} has times of its own: --rate is for folders of pictures")
+    return VideoSource(
+        path, start_seconds=start_seconds, duration_seconds=duration_seconds, max_frames=max_frames,
+        deinterlace=deinterlace,
+    )  # fmt: skip
 
 
 def _check_limits(start_seconds: float, duration_seconds: float | None, max_frames: int | None) -> None:

@@ -13,9 +13,11 @@ import numpy as np
 
 from .colour import ColourTags, default_matrix
 from .errors import InputError
+from .fine_images import read_exr
 from .frame import Frame
+from .transfer import eight_bits, srgb_from_linear
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".exr"})
 FOLDER_RATE = Fraction(25)
 """Frames per second of a folder, for outputs that need one."""
 
@@ -25,31 +27,35 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wro
 class ImageSource:
     """Iterable of Frame over a single image (`kind` "image") or a folder ("folder"). See `source.open_source`.
 
-    Alpha channels are dropped, 16-bit images reduced to 8, EXIF orientation is applied.
+    Alpha channels are dropped, EXIF orientation is applied. What has more than 8 bits also comes as `Frame.fine`.
     """
 
     planar = False
+    live = False
+    audio_from = None
 
-    def __init__(self, path: Path, *, max_frames: int | None = None):
+    def __init__(self, path: Path, *, max_frames: int | None = None, rate: Fraction | None = None):
         self.path = path
         self.kind = "folder" if path.is_dir() else "image"
         self.files = list_images(path)[:max_frames] if self.kind == "folder" else [path]
         self.limited = max_frames is not None
         self.exhausted = False
-        self.rate = FOLDER_RATE
+        self.rate = rate or FOLDER_RATE
         self.sample_aspect_ratio = Fraction(1)
         self.origin_seconds = Fraction(0)
         self.frame_count = len(self.files)
-        self.warning: str | None = None
-        self._first = self._first_readable()  # (position in files, pixels), read once only
-        self.height, self.width = self._first[1].shape[:2]
+        self.warning = self.notice = None
+        self._first = self._first_readable()  # (position in files, picture), read once only
+        first = self._first[1]
+        self.height, self.width = first.shape[:2]
+        self.bits = 16 if first.dtype == np.float32 else 8
         self.colour = ColourTags(default_matrix(self.height), primaries=1, transfer=1)
 
     def _first_readable(self) -> tuple[int, np.ndarray]:
         problem = None
         for position, path in enumerate(self.files):
             try:
-                return position, read_image(path)
+                return position, read_picture(path)
             except InputError as error:
                 problem = problem or error
         raise problem
@@ -62,7 +68,9 @@ class ImageSource:
             except InputError:
                 unreadable.append(path.name)
                 continue
-            yield Frame(pixels, index, index, 1 / self.rate, 1, stem=path.stem)
+            fine = pixels if pixels.dtype == np.float32 else None
+            shown = pixels if fine is None else eight_bits(fine)
+            yield Frame(shown, index, index, 1 / self.rate, 1, stem=path.stem, fine_picture=fine)
             index += 1
         self.exhausted = True
         if unreadable:
@@ -76,7 +84,7 @@ class ImageSource:
         if position == known and pixels is not None:
             self._first = (known, None)  # not kept in memory for ever
             return pixels
-        return read_image(path)
+        return read_picture(path)
 
     def close(self) -> None:
         """Nothing stays open between images."""
@@ -96,7 +104,7 @@ def list_images(folder: Path) -> list[Path]:
         raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
     names = [name for name in names if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
     if not names:
-        raise InputError(f"no images in the folder {folder}; it should hold .png, .jpg, .webp, .tif or .bmp files")
+        raise InputError(f"no images in the folder {folder}; it should hold .png, .jpg, .webp, .tif or .exr files")
     return [folder / name for name in sorted(names, key=natural_key)]
 
 
@@ -106,8 +114,30 @@ def natural_key(name: str) -> tuple:
     return tuple(int(part) if position % 2 else part for position, part in enumerate(parts))
 
 
+def read_picture(path: Path) -> np.ndarray:
+    """[H, W, 3] RGB, upright: float32 (see `fine_images`) when the file has more than 8 bits, else uint8.
+
+    Raises InputError with one line.
+    """
+    if path.suffix.lower() == ".exr" and path.is_file():
+        return read_exr(path)
+    pixels = _decoded(path, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
+    if pixels.dtype == np.uint16:
+        return pixels * np.float32(1 / 65535)
+    if pixels.dtype.kind == "f":
+        return srgb_from_linear(np.float32(pixels))  # floating-point pictures are linear by custom
+    return pixels if pixels.dtype == np.uint8 else _decoded(path, cv2.IMREAD_COLOR_RGB)
+
+
 def read_image(path: Path) -> np.ndarray:
     """[H, W, 3] uint8 RGB, upright. Raises InputError with one line."""
+    if path.suffix.lower() == ".exr" and path.is_file():
+        return eight_bits(read_exr(path))
+    return _decoded(path, cv2.IMREAD_COLOR_RGB)
+
+
+def _decoded(path: Path, flags: int) -> np.ndarray:
+    """[H, W, 3] RGB as OpenCV decodes it with `flags`."""
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -115,7 +145,7 @@ def read_image(path: Path) -> np.ndarray:
     if data.size == 0:
         raise InputError(f"cannot read {path}: the file is empty")
     try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+        pixels = cv2.imdecode(data, flags)
     except cv2.error:
         pixels = None
     if pixels is None:

@@ -9,22 +9,17 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
-import numpy as np
-from av.video.reformatter import VideoReformatter
 
-from .colour import resolve_tags
+from .deinterlace import deinterlaced
 from .errors import InputError
 from .frame import Frame
-from .planes import SITED, frame_to_rgb, planes_of
-from .yuv_planes import YuvPlanes
+from .upright import Upright
 
 THREADS = 2  # of the decoder; slice threads add no delay and end cleanly when a run stops early
 LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Titles that are not UTF-8 must not stop a video; PyAV from 19 on always takes them."""
 INDEXED_FORMATS = ("mov", "matroska", "avi")
 """Containers whose header states the true duration, so that a missing end can be noticed."""
-ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 class VideoSource:
@@ -34,35 +29,41 @@ class VideoSource:
     """
 
     kind = "video"
+    live = False
 
-    def __init__(self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None):
+    def __init__(self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None, deinterlace=False):
         self.path = path
         self.files = [path]
+        self.audio_from = path
         self.start_seconds = start_seconds
         self.duration_seconds = duration_seconds
         self.max_frames = max_frames
         self.limited = duration_seconds is not None or max_frames is not None
         self.origin_seconds: Fraction | None = None
         self.warning: str | None = None
+        self.notice: str | None = None
         self.exhausted = False
-        self._reformatter = VideoReformatter()
+        self._deinterlace = deinterlace
         with open_container(path) as container:
             self._read_header(container, video_stream(container, path))
 
     def _read_header(self, container, stream) -> None:
-        """Facts from the header and the first frame, which alone knows rotation and colours for sure."""
+        """Facts from the header and the first frame."""
         first = next(_decode(container, stream, _Progress()), None)
         if first is None:
             raise InputError(f"no frame of {self.path} can be decoded; the file is damaged or incomplete")
+        if first.interlaced_frame and not self._deinterlace:
+            self.notice = f"{self.path} is interlaced: moving edges are combs; --deinterlace makes whole pictures"
         self.time_base = stream.time_base
-        self._rotation = first.rotation % 360
-        turned = self._rotation in (90, 270)
-        self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
-        aspect = stream.sample_aspect_ratio or Fraction(1)
-        self.sample_aspect_ratio = 1 / aspect if turned else aspect
+        self._upright = Upright(first, stream.sample_aspect_ratio)
+        self.width, self.height = self._upright.width, self._upright.height
+        self.planar, self.colour = self._upright.planar, self._upright.colour
+        self.sample_aspect_ratio = self._upright.sample_aspect_ratio
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-        self.planar = first.format.name in SITED and self._rotation not in ROTATIONS
+        self.bits = self._upright.bits
         self._step = max(1, round(1 / (self.rate * self.time_base)))  # one frame in units of the time base
+        said = {key.lower(): value for key, value in (container.metadata | stream.metadata).items()}
+        self.timecode = said.get("timecode")
         self.first_pts = first.pts  # None: the file has no timestamps
         self._file_seconds = container.duration / 1e6 if container.duration else None
         if "avi" in container.format.name and self._file_seconds:
@@ -70,10 +71,11 @@ class VideoSource:
             self._file_seconds = max(self._file_seconds, float(stream.frames / self.rate))
         self._file_frames = stream.frames or (round(self._file_seconds * self.rate) if self._file_seconds else None)
         self.frame_count = self._expected_frames()
-        self.colour = resolve_tags(
-            first.colorspace, first.color_range, first.color_primaries, first.color_trc,
-            height=first.height, pix_fmt=first.format.name,
-        )  # fmt: skip
+
+    @property
+    def seconds_skipped(self) -> Fraction:
+        """Between the file's first frame and the first one delivered; known once that was delivered."""
+        return (self.origin_seconds or 0) - (self.first_pts or 0) * self.time_base
 
     def _expected_frames(self) -> int | None:
         count = self._file_frames
@@ -91,7 +93,8 @@ class VideoSource:
                 if index == 0:
                     origin, self.origin_seconds = pts, pts * self.time_base
                 count = index + 1
-                yield Frame(self._upright(picture), index, pts - origin, self.time_base, duration)
+                shown, fine = self._upright(picture)
+                yield Frame(shown, index, pts - origin, self.time_base, duration, fine_picture=fine)
         if count == 0 and self.start_seconds:
             raise InputError(f"{self.path} has no frame at or after {self.start_seconds:g} s; use a smaller -ss")
         self.warning, self.exhausted = self._warning(progress, count), True
@@ -121,7 +124,7 @@ class VideoSource:
             with open_container(self.path) as container:
                 stream = video_stream(container, self.path)
                 if _seek(container, stream, target):
-                    pictures = _rising(_decode(container, stream, progress), self._step)
+                    pictures = self._pictures(container, stream, progress)
                     head = next(pictures, None)
                     if head is not None and head[1] <= target:
                         yield head
@@ -129,26 +132,14 @@ class VideoSource:
                         return
             progress.reset()  # no index, or one that leads past the target: read from the beginning
         with open_container(self.path) as container:
-            yield from _rising(_decode(container, video_stream(container, self.path), progress), self._step)
+            yield from self._pictures(container, video_stream(container, self.path), progress)
+
+    def _pictures(self, container, stream, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int]]:
+        pictures = _decode(container, stream, progress)
+        return _rising(deinterlaced(pictures, stream) if self._deinterlace else pictures, self._step)
 
     def _units(self, seconds: float) -> int:
         return round(Fraction(seconds) / self.time_base)
-
-    def _upright(self, picture: av.VideoFrame) -> np.ndarray | YuvPlanes:
-        """The decoder's own planes where they can be used as they are, else [height, width, 3] uint8 RGB.
-
-        A change of size in mid-stream is scaled to the first size.
-        """
-        if self._rotation not in ROTATIONS and (picture.height, picture.width) == (self.height, self.width):
-            planes = planes_of(picture, self.colour)
-            if planes is not None:
-                return planes
-        pixels = frame_to_rgb(picture, self.colour, self._reformatter)
-        if self._rotation in ROTATIONS:
-            pixels = cv2.rotate(pixels, ROTATIONS[self._rotation])
-        if pixels.shape[:2] != (self.height, self.width):
-            pixels = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_AREA)
-        return pixels
 
     def _warning(self, progress: _Progress, count: int) -> str | None:
         about = f"{count} of about {max(self.frame_count or 0, count)} frames could be decoded"
@@ -205,7 +196,7 @@ def open_container(path: Path):
         raise InputError(f"cannot read {path}: {reason}") from error
 
 
-def video_stream(container, path: Path):
+def video_stream(container, path: Path | str):
     """The first video stream that is not a cover picture, set up for decoding. Raises InputError if none."""
     attached = av.stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & attached]

@@ -1,10 +1,12 @@
-"""Where M-Net can matter: tiles of the frame whose unknown probability can change the 8-bit alpha.
+"""Where M-Net can matter: squares of the frame whose unknown probability can change the 8-bit alpha.
 
 |contribution of M-Net at a pixel| <= U_s, since alpha = F_s + U_s·alpha_raw. Where U_s stays below half an 8-bit
 step M-Net need not run: whatever it said, alpha in 8 bits would change by at most one step.
 """
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 
@@ -45,24 +47,30 @@ def _cell_minimum(samples: np.ndarray) -> np.ndarray:
 
 def active_tiles(logits: np.ndarray, height: int, width: int, tile: int = TILE) -> list[tuple[int, int]]:
     """(top, left) of the tiles of a `height` x `width` frame that M-Net has to draw."""
-    bound = unknown_bound(logits)
-    rows = [bound[a:b].max(0) for a, b in _cell_ranges(height, logits.shape[1], tile)]
-    columns = _cell_ranges(width, logits.shape[2], tile)
-    return [
-        (y * tile, x * tile)
-        for y, row in enumerate(rows)
-        for x, (a, b) in enumerate(columns)
-        if row[a:b].max() >= THRESHOLD
-    ]
+    return [(int(y) * tile, int(x) * tile) for y, x in np.argwhere(active_grid(logits, height, width, tile))]
 
 
-def _cell_ranges(pixels: int, samples: int, tile: int) -> list[tuple[int, int]]:
-    """For each tile along one side: the half-open range of cells that its pixels are sampled from."""
-    ranges = []
-    for first in range(0, pixels, tile):
-        last = min(first + tile, pixels) - 1
-        begin, end = ((p + 0.5) * samples / pixels - 0.5 for p in (first, last))
-        low = int(np.floor(begin - _SLACK)) + 1
-        high = int(np.floor(end + _SLACK)) + 1
-        ranges.append((max(low, 0), min(high, samples) + 1))
-    return ranges
+def active_grid(logits: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
+    """[ceil(height / side), ceil(width / side)] uint8: 1 for squares of a frame that M-Net has to draw, else 0."""
+    active = (unknown_bound(logits) >= THRESHOLD).view(np.uint8)
+    rows = _most_in_ranges(active, *_cell_ranges(height, logits.shape[1], side))
+    columns = _most_in_ranges(np.ascontiguousarray(rows.T), *_cell_ranges(width, logits.shape[2], side))
+    return np.ascontiguousarray(columns.T)
+
+
+def _most_in_ranges(rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """[n, columns] → [ranges, columns]: maximum over the rows from `first` to `last`, for each range."""
+    most = rows[first]
+    for step in range(1, (last - first).max() + 1):
+        np.maximum(most, rows[np.minimum(first + step, last)], out=most)
+    return most
+
+
+@functools.lru_cache(maxsize=16)
+def _cell_ranges(pixels: int, samples: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each square along one side of the frame: the first and last cell that its pixels are sampled from."""
+    first = np.arange(0, pixels, side)
+    last = np.minimum(first + side, pixels) - 1
+    begin, end = ((p + 0.5) * samples / pixels - 0.5 for p in (first, last))
+    low, high = np.floor(begin - _SLACK) + 1, np.floor(end + _SLACK) + 1
+    return np.maximum(low, 0).astype(np.intp), np.minimum(high, samples).astype(np.intp)

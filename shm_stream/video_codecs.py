@@ -12,22 +12,31 @@ import av
 
 from .colour import FULL, RGB, ColourTags
 from .errors import InputError
+from .fine_planes import depth_of
 from .planes import limited
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""Containers that keep every timestamp, by extension."""
-OPAQUE_CODECS = {".webm": "libvpx-vp9"}
-TRANSPARENT_CODECS = {".mov": "prores_ks", ".webm": "libvpx-vp9", ".mkv": "ffv1"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+"""By extension. All but AVI keep every timestamp."""
+OPAQUE_CODECS = {".webm": "libvpx-vp9", ".avi": "utvideo"}
+FINE_CODEC = "libx265"
+"""Instead of H.264 for sources of more than 8 bits: players know HEVC of 10 bits, hardly any H.264 of 10 bits."""
+TRANSPARENT_CODECS = {".mov": "prores_ks", ".webm": "libvpx-vp9", ".mkv": "ffv1", ".avi": "utvideo"}
 ALPHA_FORMATS = {
-    "prores_ks": "yuva444p10le",
-    "libvpx-vp9": "yuva420p",
-    "ffv1": "bgra",
-    "qtrle": "argb",
-    "png": "rgba",
+    "prores_ks": ("yuva444p10le",),
+    "libvpx-vp9": ("yuva420p",),
+    "ffv1": ("gbrap12le", "gbrap16le", "bgra"),
+    "qtrle": ("argb",),
+    "png": ("rgba",),
+    "utvideo": ("gbrap",),
+    "magicyuv": ("gbrap",),
 }
-"""Encoders that keep an alpha channel → the pixel format that does."""
-OPAQUE_FORMATS = ("yuv420p", "yuv444p", "yuv422p", "yuv422p10le", "yuvj420p", "yuvj444p", "bgr0", "rgb24", "gbrp")
-"""In order of preference."""
+"""Encoders that keep an alpha channel → the pixel formats that do, in order of preference."""
+OPAQUE_FORMATS = (
+    "yuv420p", "yuv444p", "yuv422p", "yuvj420p", "yuvj444p", "bgr0", "rgb24", "gbrp",
+    "yuv420p10le", "yuv422p10le", "yuv444p10le", "gbrp10le", "yuv420p12le", "yuv422p12le", "yuv444p12le", "gbrp12le",
+    "yuv420p16le", "yuv422p16le", "yuv444p16le", "gbrp16le",
+)  # fmt: skip
+"""In order of preference among those of one depth."""
 SETTINGS = {
     "libx264": {"preset": "veryfast", "crf": "18"},
     "libx265": {"preset": "veryfast", "crf": "20", "x265-params": "log-level=none"},
@@ -35,7 +44,9 @@ SETTINGS = {
     "libsvtav1": {"preset": "8", "crf": "26"},
     "prores_ks": {"vendor": "apl0"},
 }
-KNOWN = "libx264, libx265, libvpx-vp9, libsvtav1, prores_ks, ffv1, qtrle"
+APPLE_TAGS = {("libx265", "mp4"), ("libx265", "mov")}
+"""Where HEVC is called hvc1: Apple's players do not open it as hev1, FFmpeg's own choice."""
+KNOWN = "libx264, libx265, libvpx-vp9, libsvtav1, prores_ks, ffv1, qtrle, utvideo, magicyuv"
 
 
 @dataclass(frozen=True)
@@ -59,15 +70,20 @@ def container_of(path: Path) -> str:
         raise InputError(problem) from None
 
 
-def choose_encoding(path: Path, kind: str, size: tuple[int, int], tags: ColourTags, codec, crf) -> Encoding:
+def choose_encoding(path: Path, kind: str, size: tuple[int, int], tags: ColourTags, codec, crf, bits=None) -> Encoding:
     """Pick an encoding for `kind` and `size` (width, height) and try to open it. Raises InputError.
+
+    `bits`: of each channel; the least depth that has so many is taken, else the greatest that the encoder knows. None
+    means 8, and more for an alpha channel where the encoder has them.
 
     H.264 and H.265 cannot store odd sizes with 4:2:0 chroma; such videos get 4:4:4 (yuv444p), which keeps the exact
     size but is not played by every browser.
     """
     container = container_of(path)
-    codec = _encoder_name(codec or _default_codec(path, kind))
+    codec = _encoder_name(codec or _default_codec(path, kind, bits))
     pix_fmts = _alpha_formats(codec) if kind == "transparent" else _opaque_formats(codec)
+    if kind != "transparent" or bits is not None:
+        pix_fmts = sorted(pix_fmts, key=lambda pix_fmt: _misfit(depth_of(pix_fmt), bits or 8))
     options = dict(SETTINGS.get(codec, {}))
     if crf is not None:
         options["crf"] = _checked_crf(codec, options, crf)
@@ -92,6 +108,8 @@ def add_video_stream(container, encoding: Encoding, size: tuple[int, int], rate:
     stream.width, stream.height = size
     stream.pix_fmt = encoding.pix_fmt
     context = stream.codec_context
+    if (encoding.codec, encoding.container) in APPLE_TAGS:
+        context.codec_tag = "hvc1"
     context.bit_rate = 0  # quality decides
     context.max_b_frames = 0  # with B-frames mp4 loses the last frame's duration when the rate varies
     context.flags |= av.codec.context.Flags.frame_duration
@@ -100,12 +118,20 @@ def add_video_stream(container, encoding: Encoding, size: tuple[int, int], rate:
     return stream
 
 
-def _default_codec(path: Path, kind: str) -> str:
+def _misfit(depth: int, bits: int) -> tuple[int, int]:
+    """Missing bits are worse than spare ones."""
+    return max(0, bits - depth), max(0, depth - bits)
+
+
+def _default_codec(path: Path, kind: str, bits: int | None) -> str:
     suffix = path.suffix.lower()
     if kind != "transparent":
-        return OPAQUE_CODECS.get(suffix, "libx264")
+        return OPAQUE_CODECS.get(suffix, "libx264" if bits in (None, 8) else FINE_CODEC)
     if suffix not in TRANSPARENT_CODECS:
-        raise InputError(f"{suffix} video has no transparency; use .mov (ProRes 4444), .webm (VP9) or .mkv (FFV1)")
+        raise InputError(
+            f"{suffix} video has no transparency; use .mov (ProRes 4444), .webm (VP9), .mkv (FFV1), .avi (Ut Video), "
+            f"or pictures such as shot.%04d.exr"
+        )
     return TRANSPARENT_CODECS[suffix]
 
 
@@ -124,7 +150,7 @@ def _encoder_name(codec: str) -> str:
 def _alpha_formats(codec: str) -> list[str]:
     if codec not in ALPHA_FORMATS:
         raise InputError(f"codec {codec} keeps no transparency; use one of {', '.join(ALPHA_FORMATS)}")
-    return [ALPHA_FORMATS[codec]]
+    return list(ALPHA_FORMATS[codec])
 
 
 def _opaque_formats(codec: str) -> list[str]:

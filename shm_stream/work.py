@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,8 @@ class Work:
     """A frame on its way through the stages, and what they made of it."""
 
     frame: Frame
+    begun_seconds: float = field(default_factory=time.perf_counter)
+    """By `time.perf_counter`: when the frame was decoded."""
     reduced: np.ndarray | None = None
     """[h, w, 3] uint8 RGB, what T-Net saw, from `tnet`."""
     logits: np.ndarray | None = None
@@ -26,5 +29,7 @@ class Work:
     The composite of an engine that is `planar` is YuvPlanes when the frame is."""
     borrowed: list[np.ndarray] = field(default_factory=list)
     """Arrays of the engine's pool that go back to it with `release`."""
+    taken_at: float = field(default_factory=time.perf_counter)
+    """When the source handed the frame over."""
     on_device: object = None
     """What `engine_cuda` keeps on the GPU."""

@@ -43,11 +43,11 @@ def to_yuv(rgb: np.ndarray, matrix: int, full: bool) -> np.ndarray:
 
 
 def yuv_frame(rgb: np.ndarray, pix_fmt: str, matrix: int, full: bool) -> av.VideoFrame:
-    """A frame of yuv420p, yuvj420p, yuv444p or yuv420p10le; chroma is the top left sample of each block."""
+    """A frame of planar YUV with 8 or 10 bits; chroma is the top left sample of each block."""
     frame = av.VideoFrame(rgb.shape[1], rgb.shape[0], pix_fmt)
-    step = 1 if "444" in pix_fmt else 2
+    rows_apart, columns_apart = 2 if "420" in pix_fmt else 1, 1 if "444" in pix_fmt else 2
     for index, (plane, values) in enumerate(zip(frame.planes, to_yuv(rgb, matrix, full), strict=True)):
-        values = values[::step, ::step] if index else values
+        values = values[::rows_apart, ::columns_apart] if index else values
         if "10" in pix_fmt:
             values = values.astype(np.uint16) * 4
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height]

@@ -14,6 +14,7 @@ from stand_ins import numbered_clip, numbered_frame, read_numbers, read_pictures
 
 from shm_stream import __version__, batch_pool, cli
 from shm_stream.batch_files import digest
+from shm_stream.runners import default_runner
 
 pytestmark = pytest.mark.timeout(90)
 OWN = (".jsonl", ".csv", ".html", ".json")
@@ -87,7 +88,7 @@ def test_the_manifest_tells_everything(run, folder, out, weights):
         for kind, name in names.items()
     ]
     assert line["settings"] == {
-        "version": __version__, "preset": "live", "runner": "onnxruntime",
+        "version": __version__, "preset": "live", "runner": default_runner("cpu", "live"),
         "weights": {"live.onnx": digest(weights / "live.onnx")}, "device": "cpu", "tnet_size": 256, "dense": False,
         "bg": "bg.png", "bg_sha256": digest(bg), "start": 0.0, "duration": None, "frames": 5, "codec": None, "crf": 20,
         "outputs": names,

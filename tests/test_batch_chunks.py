@@ -15,10 +15,9 @@ from batch_runs import children, leftovers, read_manifest, read_until, stand_in_
 from media import audio_packets, read_pictures, video_facts, video_times, write_video
 from stand_ins import StandInRunner, numbered_clip, numbered_frame, read_numbers
 
-from shm_stream import ShmStreamError, batch_pool, batch_worker, cli
-from shm_stream import job as job_module
+from shm_stream import ShmStreamError, batch_pool, batch_worker, cli, engine_choice
 from shm_stream.chunk_plan import LEAD_IN, plan_chunks
-from shm_stream.job import JobOptions
+from shm_stream.job_options import JobOptions
 from shm_stream.join_video import join_videos
 
 pytestmark = pytest.mark.timeout(90)
@@ -36,7 +35,7 @@ class Faint(StandInRunner):
 
 def faint_work(connection) -> None:
     """The body of a worker process whose alpha is a half."""
-    job_module.load_runner = lambda *_: Faint()
+    engine_choice.load_runner = lambda *_: Faint()
     batch_worker.work(connection)
 
 
@@ -52,7 +51,7 @@ class Alternating(StandInRunner):
 
 def alternating_work(connection) -> None:
     """The body of a worker process whose T-Net depends on the prior alone."""
-    job_module.load_runner = lambda *_: Alternating()
+    engine_choice.load_runner = lambda *_: Alternating()
     batch_worker.work(connection)
 
 

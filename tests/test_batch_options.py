@@ -55,7 +55,7 @@ def test_two_inputs_for_one_name_are_an_error_before_anything_starts(capsys, fol
         (["IN", "OUT", "--bg", "red", "--jobs", "0"], "'0' is not a whole number from 1 up"),
         (["IN", "OUT", "--bg", "red", "--frames", "x"], "'x' is not a whole number from 1 up"),
         (["IN", "OUT", "--bg", "red", "-t", "0"], "duration 0.0 is not usable"),
-        (["IN", "OUT", "--bg", "red", "--suffix", ".avi"], "unknown extension; use one of .mp4"),
+        (["IN", "OUT", "--bg", "red", "--suffix", ".wmv"], "unknown extension; use one of .mp4"),
         (["IN", "OUT", "--bg", "transparent", "--suffix", ".mp4"], ".mp4 video has no transparency"),
         (["IN", "OUT", "--bg", "transparent", "--image-suffix", ".jpg"], ".jpg has no transparency"),
         (["IN", "OUT", "--bg", "red", "--codec", "nocodec"], "unknown video codec 'nocodec'"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from stand_ins import numbered_clip
 
-from shm_stream import machine
+from shm_stream import machine, native
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -110,3 +110,38 @@ def test_what_is_missing_is_said_at_once(clip, checkout, tmp_path, arguments, me
     places = {"EMPTY": tmp_path / "empty", "CLIP": clip, "CHECKOUT": checkout}
     ended = run("bench_peers", clip, *[places.get(argument, argument) for argument in arguments])
     assert message in the_error(ended, 2)
+
+
+def test_networks_of_single_frames(tmp_path):
+    target = tmp_path / "networks.json"
+    code, lines, err = run("bench_networks", "--size", "720p", "--json", target)
+    assert (code, err) == (0, "")
+    found = json.loads(target.read_text())
+    stages = [found[f"{stage}_core_ms"] for stage in ("tnet", "mnet", "fuse")]
+    assert min(stages) > 0 and found["latency_ms"] > 0
+    assert 3 < found["blocks_percent"] < 30
+    assert lines[0].startswith("3 frames of 1280x720, T-Net at (192, 352)") and len(lines) == 6
+
+
+def test_a_clip_without_frames_to_measure(tmp_path):
+    code, lines, err = run("bench_networks", numbered_clip(tmp_path / "short.mp4", 3))
+    assert (code, lines, err) == (2, [], "error: no clip has 16 frames, so none was measured\n")
+
+
+def test_kernels_on_planes_and_rgb(tmp_path):
+    target = tmp_path / "fuse.json"
+    path = native.paths()[0]
+    code, _, err = run("bench_fuse", "--sizes", "720p", "--paths", path, "--seconds", "0.01", "--json", target)
+    assert (code, err) == (0, "")
+    times = {row["operation"]: row["min_ms"] for row in json.loads(target.read_text())["rows"]}
+    assert {"fuse_composite", "gather", "planes", "planes, person", "gather planes", "memcpy planes"} <= {*times}
+    assert min(times.values()) > 0
+
+
+def test_every_control_has_its_price():
+    pytest.importorskip("aiohttp", reason="pip install 'shm-stream[panel]'")
+    code, lines, error = run("bench_controls", "--sizes", "720p", "--runs", "1")
+    assert code == 0, error
+    prices = {line[:34].strip(): float(line[34:]) for line in lines[1:]}
+    assert {"none", "feather", "all of these", "freeze", "preview: nobody watches"} <= set(prices)
+    assert prices["all of these"] > prices["none"] > prices["preview: nobody watches"]

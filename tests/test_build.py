@@ -106,6 +106,8 @@ def test_wheel_holds_package_weights_and_extension_only(built):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         info = archive.read("shm_stream/_build_info.py").decode()
+    page = {path.name for path in (ROOT / "shm_stream" / "panel").iterdir() if path.is_file()}
+    assert {"page.html", "slate.jpg"} < page and {f"shm_stream/panel/{name}" for name in page} <= names
     weights = {"live.safetensors", "live_tnet.onnx", "manifest.json"}
     assert {f"shm_stream/_weights/{name}" for name in weights} <= names
     assert [name for name in names if re.fullmatch(r"shm_stream/_native\..*so", name)]
@@ -232,16 +234,17 @@ def compile_objects(modules, folder: Path, *extra: str) -> dict[str, Path]:
 
 @pytest.mark.skipif(not shutil.which("nm"), reason="needs nm")
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="AVX2 is x86 only")
-def test_objects_compile_without_warnings_and_avx2_code_stays_private(toolchain_modules, tmp_path):
-    """A weak function compiled with AVX2 could be linked into every caller and crash an older processor."""
+def test_objects_compile_without_warnings_and_wide_code_stays_private(toolchain_modules, tmp_path):
+    """A weak function compiled with AVX2 or more could be linked into every caller and crash an older processor."""
     objects = compile_objects(toolchain_modules, tmp_path, "-Werror")
-    for name in ("fuse_rows", "gather_rows"):
-        words = ["nm", "-C", objects[f"{name}_avx2"]]
+    for name in [name for name in objects if name.endswith(("_avx2", "_avx512"))]:
+        rows, _, target = name.rpartition("_")
+        words = ["nm", "-C", objects[name]]
         listing = subprocess.run(words, capture_output=True, text=True, check=True).stdout
         symbols = [line.split(maxsplit=2)[-2:] for line in listing.splitlines()]
         assert not [symbol for kind, symbol in symbols if kind in "WwVvu"]
         visible = [symbol.split("(")[0] for kind, symbol in symbols if kind in "TDBGRC"]
-        assert visible == [f"shm::avx2::{name}"]
+        assert visible == [f"shm::{target}::{rows}"]
 
 
 @pytest.mark.skipif(not shutil.which("nvcc"), reason="needs nvcc")

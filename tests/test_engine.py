@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import subprocess
 import sys
+from dataclasses import asdict
 from fractions import Fraction
 
 import cv2
@@ -16,9 +17,11 @@ from stand_ins import StandInRunner
 from shm_stream import engine as engine_module
 from shm_stream.background import open_background
 from shm_stream.buffers import BufferPool
+from shm_stream.controls import NEUTRAL, Controls
 from shm_stream.engine import Engine
 from shm_stream.errors import InputError
 from shm_stream.frame import Frame
+from shm_stream.live_controls import LiveControls
 from shm_stream.prior import CUT_THRESHOLD, Prior, is_cut, softmax, tnet_shape
 from shm_stream.reduce import reduce_picture
 from shm_stream.work import Work
@@ -324,6 +327,51 @@ def test_cuda_engine_computes_what_the_cpu_engine_does(cuda):
             assert np.allclose(here.alpha(one), there.alpha(other), atol=1e-5)
             there.release(other)
             here.release(one)
+
+
+@pytest.mark.parametrize("fine", [["alpha"], ["composite"], ["foreground", "transparent"], engine_module.OUTPUT_KINDS])
+def test_fine_outputs_are_the_usual_ones_unrounded_on_both_engines(cuda, fine):
+    options = {"tnet_size": 32, "outputs": engine_module.OUTPUT_KINDS, "background": open_background("teal", 50, 37)}
+    pixels = np.ascontiguousarray(next(iter(moving_clip(1)))[:37, :50])
+    usual = run_stages(Engine(TorchStandIn(), **options), work_of(pixels, 0)).outputs
+    for make in (Engine, cuda[0].CudaEngine):
+        made = run_stages(make(TorchStandIn(), **options, fine=fine), work_of(pixels, 0)).outputs
+        assert made.keys() == usual.keys()
+        for kind, picture in made.items():
+            scale = 255 if kind in fine else 1
+            assert picture.dtype == (np.float32 if kind in fine else np.uint8)
+            assert np.abs(picture * np.float32(scale) - usual[kind]).max() <= (1.01 if scale == 1 else 1.51), kind
+
+
+def test_cuda_engine_does_what_the_controls_say(cuda):
+    engine_cuda, _ = cuda
+    settings = [
+        Controls(mirror=True),
+        Controls(shrink=9, feather=4, threshold=(10, 90), despill=80, light_wrap=60, place=(9, 0, 0.7), mirror=True),
+        Controls(hold="freeze"),
+        Controls(hold="freeze", shrink=3),
+    ]
+    kinds = engine_module.OUTPUT_KINDS
+    backgrounds = [LiveControls(NEUTRAL, open_background("blur:20", 50, 37)) for _ in range(2)]
+    engines = [
+        kind(TorchStandIn(), tnet_size=32, outputs=kinds, controls=live)
+        for kind, live in zip((Engine, engine_cuda.CudaEngine), backgrounds)
+    ]
+    before = None
+    for index, (picture, controls) in enumerate(zip(moving_clip(4), settings)):
+        works = []
+        for engine, live in zip(engines, backgrounds):
+            live.change(asdict(controls))
+            works.append(run_stages(engine, work_of(np.ascontiguousarray(picture[:37, :50]), index)))
+            engine.wait(works[-1])
+        outputs = [{kind: work.outputs[kind].copy() for kind in kinds} for work in works]
+        for kind in kinds:
+            assert np.abs(outputs[0][kind].astype(int) - outputs[1][kind]).max() <= 2, (kind, controls)
+        if index == 3:
+            assert all((outputs[1][kind] == before[kind]).all() for kind in kinds), "frozen"
+        before = outputs[1]
+        for engine, work in zip(engines, works):
+            engine.release(work)
 
 
 def test_cuda_events_keep_the_order(cuda):

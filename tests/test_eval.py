@@ -14,11 +14,11 @@ from labelled_photos import RedRunner, block, the_error, write_red
 from stand_ins import StandInRunner, numbered_clip, read_numbers
 from training_setup import write_photo
 
-from shm_stream import InputError, Matting, cli, progress
-from shm_stream import job as job_module
+from shm_stream import InputError, Matting, cli, engine_choice, progress
 from shm_stream.evaluate import find_examples, ranking
 from shm_stream.labelled import VALIDATION_EVERY
 from shm_stream.measures import compare, mean_iou
+from shm_stream.runners import default_runner
 from shm_stream.source_images import read_image
 
 pytestmark = pytest.mark.timeout(100)
@@ -44,7 +44,7 @@ def run(monkeypatch, capsys):
     """Run `shm-stream eval` in this process without weights; (exit code, stdout, stderr)."""
 
     def run(*arguments, runner=None):
-        monkeypatch.setattr(job_module, "load_runner", lambda *_: runner or RedRunner())
+        monkeypatch.setattr(engine_choice, "load_runner", lambda *_: runner or RedRunner())
         code = cli.main(["eval", *map(str, arguments)])
         return code, *capsys.readouterr()
 
@@ -104,7 +104,8 @@ def test_figures_are_those_of_still_with_the_real_networks(tmp_path, capsys):
     assert found["means"] == pytest.approx(wanted, rel=1e-5)
     assert [float(cell) for cell in cells(out, "mean")[:8]] == pytest.approx([*wanted.values()], abs=0.06, rel=1e-3)
     assert found["counts"]["rvm_mad"] == 2 and found["counts"]["mean_iou_percent"] == 3
-    assert found["runner"] == "onnxruntime" and set(found["weights"]) >= {"live_tnet.onnx", "live_mnet.onnx"}
+    assert found["runner"] == default_runner("cpu", "live")
+    assert set(found["weights"]) >= {"live_tnet.onnx", "live_mnet.onnx"}
 
 
 def test_json_goes_to_a_file_or_instead_of_the_lines(run, photos, tmp_path):
@@ -265,7 +266,7 @@ def test_help_is_complete_and_the_main_help_names_eval(capsys):
 
 def test_a_file_called_eval_is_still_an_input(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(job_module, "load_runner", lambda *_: StandInRunner())
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
     numbered_clip(tmp_path / "clip.mp4", 3).rename(tmp_path / "eval")
     assert cli.main(["./eval", "--bg", "red", "-o", "o.mp4", "-q"]) == 0, capsys.readouterr().err
     assert read_numbers(tmp_path / "o.mp4") == [0, 1, 2]

@@ -239,3 +239,40 @@ def test_times_say_who_limits():
     times = {stage.name: stage for stage in report.stages}
     assert times["slow"].busy_seconds > 0.19
     assert times["fast"].wait_out_seconds > 0.1 and times["sink"].wait_in_seconds > 0.1
+
+
+def test_few_items_are_on_their_way_where_they_must_not_grow_old():
+    """With room for eight between the threads, the source is asked only when one of three places is free."""
+    ages, asked, done = [], [], []
+
+    def source():
+        for item in range(20):
+            asked.append(item)
+            yield item
+
+    def sink(item):
+        ages.append(len(asked) - len(done))
+        time.sleep(0.005)
+        done.append(item)
+
+    report = pipeline.run(source(), [("a", lambda item: item), ("b", lambda item: item)], sink, depth=4, in_flight=3)
+    assert report.items == 20 and max(ages) <= 3
+
+
+def test_ctrl_c_ends_a_source_that_waits():
+    waiting = threading.Event()
+
+    def source():
+        yield 1
+        waiting.wait()
+
+    presser = press_ctrl_c_after(0.1)
+    out = []
+    report = pipeline.run(source(), [], out.append, in_flight=1, stop=waiting.set)
+    presser.join()
+    assert report.interrupted and out == [1]
+
+
+def test_a_failure_wakes_a_source_that_waits_for_a_place():
+    with pytest.raises(Boom):
+        pipeline.run(range(9), [("a", fail_at(1))], lambda item: None, in_flight=2)

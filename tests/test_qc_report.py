@@ -14,8 +14,7 @@ from stand_ins import StandInRunner, numbered_clip
 from test_eval_report import Page
 from test_qc_statistics import series
 
-from shm_stream import batch_pool, cli
-from shm_stream import job as job_module
+from shm_stream import batch_pool, cli, engine_choice
 from shm_stream.qc_card import Card, breakable
 from shm_stream.qc_curves import POINTS, curve_path, fold
 from shm_stream.qc_files import load_statistics, statistics_path
@@ -148,7 +147,7 @@ def test_a_page_or_a_table_elsewhere(out, tmp_path, capsys):
 
 
 def test_a_single_job_has_a_page_too(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(job_module, "load_runner", lambda *_: StandInRunner())
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
     clip, page = numbered_clip(tmp_path / "clip.mp4", 30), tmp_path / "clip.html"
     words = [str(clip), "--bg", "red", "-o", str(tmp_path / "o.mp4"), "-y", "-q", "--report"]
     assert cli.main([*words, str(page)]) == 0

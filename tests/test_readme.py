@@ -73,8 +73,9 @@ def test_command_works(here, arguments, capsys):
     made = [path for path in set(here.rglob("*")) - before if path.is_file()]
     assert made
     named = [text for flag, text in zip(arguments, arguments[1:]) if flag in ("-o", "--alpha", "--foreground")]
-    for name in named or ["talk_composite.mp4"]:
-        path = here / name
+    usual = "talk_resolve.mov" if "--for" in arguments else "talk_composite.mp4"
+    for name in named or [usual]:
+        path = here / (str(Path(name).parent) if "%" in name else name)
         files = list(path.iterdir()) if path.is_dir() else [path]
         assert files and all(file.stat().st_size > 0 for file in files), name
 

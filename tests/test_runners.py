@@ -2,14 +2,19 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from shm_stream import weights
 from shm_stream.errors import InputError, WeightsError
+from shm_stream.prior import Prior, softmax
 from shm_stream.runners import load_runner
+from shm_stream.source import open_source
+from shm_stream.trimap import Trimap
 
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "webcam.mkv"
 RANDOM = np.random.default_rng(0)
 
 
@@ -39,6 +44,29 @@ def test_mnet_agrees(runners, size):
     np.testing.assert_allclose(alpha[0], alpha[1], atol=1e-4)
 
 
+def test_openvino_agrees_whatever_shape_came_before(runners):
+    pytest.importorskip("openvino", reason="openvino is not installed: pip install 'shm-stream[openvino]'")
+    tnet = load_runner("live", "openvino").tnet
+    with open_source(EXAMPLE, max_frames=2) as source:
+        frames = [frame.picture for frame in source]
+    pictures = [Prior().tnet_input(frames[i], size) for i, size in ((0, (224, 288)), (0, (192, 352)), (1, (224, 288)))]
+    answers = [tnet(x) for x in pictures]  # all of them before any is looked at: none may be written over
+    for x, logits in zip(pictures, answers):
+        expected = runners[0].tnet(x)
+        assert logits.shape == expected.shape and logits.dtype == np.float32
+        assert softmax(expected)[Trimap.FOREGROUND].mean() > 0.1
+        # some processors compute in bfloat16
+        difference = np.abs(softmax(logits) - softmax(expected))
+        assert difference.mean() < 0.005 and difference.max() < 0.3
+
+
+def test_a_runner_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.delitem(sys.modules, "shm_stream.runners.openvino", raising=False)
+    with pytest.raises(InputError, match="runner 'openvino' cannot be loaded .*; pip install openvino"):
+        load_runner("live", "openvino")
+
+
 def test_onnxruntime_needs_no_torch():
     """Start-up time: torch must not be imported on the default CPU path."""
     code = "import sys; from shm_stream.runners import load_runner; load_runner('live'); print('torch' in sys.modules)"
@@ -47,7 +75,7 @@ def test_onnxruntime_needs_no_torch():
 
 
 def test_unknown_runner_and_device():
-    with pytest.raises(InputError, match="unknown runner 'tensorrt': choose one of onnxruntime, torch"):
+    with pytest.raises(InputError, match="unknown runner 'tensorrt': choose one of native, onnxruntime, openvino"):
         load_runner("live", "tensorrt")
     with pytest.raises(InputError, match="--runner torch"):
         load_runner("live", "onnxruntime", "cuda:0")

@@ -29,11 +29,30 @@ class Scripted(StandInRunner):
         return x[0, self.halo : -self.halo, self.halo : -self.halo]
 
 
-def alphas(logits: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, int, int]:
+class ScriptedBlocks(StandInRunner):
+    """The same as a runner that draws blocks itself."""
+
+    def __init__(self, logits: np.ndarray):
+        super().__init__()
+        self.logits = logits
+
+    def tnet(self, x):
+        return self.logits
+
+    def draw(self, frame, logits, wanted, alpha_raw):
+        drawn = np.kron(wanted, np.ones((self.multiple, self.multiple)))[: frame.shape[0], : frame.shape[1]]
+        self.mnet_shapes.append((6, int(drawn.sum()) + 2 * self.halo, 1 + 2 * self.halo))
+        alpha_raw[...] = np.where(drawn, frame[..., 0] / 255, 0.5)
+
+
+RUNNERS = [Scripted, ScriptedBlocks]
+
+
+def alphas(logits: np.ndarray, pixels: np.ndarray, kind=Scripted) -> tuple[np.ndarray, np.ndarray, int, int]:
     """8-bit alpha with tiles skipped and of the whole frame, and how many pixels M-Net was asked for in each."""
     results, asked = [], []
     for dense in (False, True):
-        runner = Scripted(logits)
+        runner = kind(logits)
         engine = Engine(runner, tnet_size=32, dense=dense)
         work = Work(Frame(pixels, 0, 0, 1, 1))
         for _, stage in engine.stages:
@@ -47,21 +66,22 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
     reduced=st.tuples(st.integers(1, 24), st.integers(1, 24)),
     scale=st.sampled_from([0.5, 5.0, 12.0, 100.0, 1e5]),
     unknown_shift=st.sampled_from([0.0, -5.0, -20.0]),
+    kind=st.sampled_from(RUNNERS),
 )
-def test_at_most_one_step(seed, size, reduced, scale, unknown_shift):
+def test_at_most_one_step(seed, size, reduced, scale, unknown_shift, kind):
     rng = np.random.default_rng(seed)
     logits = (rng.normal(0, scale, (3, *reduced))).astype(np.float32)
     logits[Trimap.UNKNOWN] += unknown_shift
     if rng.random() < 0.2:
         logits[tuple(rng.integers(0, n) for n in logits.shape)] = rng.choice([np.nan, np.inf, -np.inf])
-    sparse, dense, *_ = alphas(logits, noise(*size, seed % 1000))
+    sparse, dense, *_ = alphas(logits, noise(*size, seed % 1000), kind)
     assert np.abs(sparse - dense).max() <= 1
 
 
@@ -91,19 +111,21 @@ def test_crossing_between_sure_samples_is_drawn():
     assert tiles.active_tiles(logits, 64, 512, 64) == [(0, 192), (0, 256)]
 
 
-def test_sure_frames_never_reach_mnet_and_unknown_ones_all_do():
+@pytest.mark.parametrize("kind", RUNNERS)
+def test_sure_frames_never_reach_mnet_and_unknown_ones_all_do(kind):
     sure = np.full((3, 8, 8), -30, np.float32)
     sure[Trimap.BACKGROUND] = 30
-    assert alphas(sure, noise(200, 300))[2] == 0
+    assert alphas(sure, noise(200, 300), kind)[2] == 0
     unknown = np.zeros((3, 8, 8), np.float32)
-    sparse, dense, asked, whole = alphas(unknown, noise(200, 300))
+    sparse, dense, asked, whole = alphas(unknown, noise(200, 300), kind)
     assert np.array_equal(sparse, dense) and asked == whole
 
 
 @pytest.mark.parametrize("size", [(127, 129), (128, 128), (260, 131)])
-def test_one_unknown_spot_needs_few_tiles(size):
+def test_one_unknown_spot_needs_few_tiles_and_fewer_blocks(size):
     logits = np.full((3, 32, 32), -20, np.float32)
     logits[Trimap.FOREGROUND] = 20
     logits[:, 3, 3] = 0
-    sparse, dense, asked, _ = alphas(logits, noise(*size))
-    assert np.abs(sparse - dense).max() <= 1 and asked <= 128 * 128
+    for kind, most in ((Scripted, 128 * 128), (ScriptedBlocks, 40 * 40)):
+        sparse, dense, asked, _ = alphas(logits, noise(*size), kind)
+        assert np.abs(sparse - dense).max() <= 1 and 0 < asked <= most

@@ -6,16 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import InputError
+from ..native import REFERENCE, path_name
 from ..preset import get_preset
 
 if TYPE_CHECKING:
     import numpy as np  # the command line reads the names here; --help need not wait for numpy
 
-RUNNERS = {"onnxruntime": ".onnxruntime", "torch": ".torch"}
+RUNNERS = {"native": ".native", "onnxruntime": ".onnxruntime", "openvino": ".openvino", "torch": ".torch"}
 
 
 class Runner(Protocol):
-    """What the engine calls. Only documentation: runners are ordinary classes."""
+    """What the engine calls. Only documentation: runners are ordinary classes, with `mnet` or with `draw`."""
 
     name: str
     device: str
@@ -30,20 +31,25 @@ class Runner(Protocol):
     def mnet(self, x: np.ndarray) -> np.ndarray:
         """[6, H + 2·halo, W + 2·halo] float32 → alpha_raw [H, W] float32."""
 
+    def draw(self, frame, logits: np.ndarray, wanted: np.ndarray, alpha_raw: np.ndarray) -> None:
+        """M-Net on a frame itself, only in the wanted blocks of `multiple` pixels: see `MNetKernel.draw`."""
 
-def default_runner(device: str) -> str:
-    """The faster one there: onnxruntime on a CPU, torch on a GPU."""
-    return "onnxruntime" if device == "cpu" else "torch"
+
+def default_runner(device: str, preset: str) -> str:
+    """The fastest one there: torch on a GPU; on a CPU native for `live` if kernels are compiled, else onnxruntime."""
+    if device != "cpu":
+        return "torch"
+    return "native" if preset == "live" and path_name() != REFERENCE else "onnxruntime"
 
 
 def load_runner(preset: str = "live", runner: str | None = None, device: str = "cpu") -> Runner:
     """The runner of that name, with the preset's weights.
 
-    `runner=None` takes onnxruntime on a CPU and torch on a GPU. Raises InputError for a name that does not
+    `runner=None` takes that of `default_runner`. Raises InputError for a name that does not
     exist, a missing package or a device the runner has not got, WeightsError for bad weight files.
     """
     get_preset(preset)
-    name = runner or default_runner(device)
+    name = runner or default_runner(device, preset)
     if name not in RUNNERS:
         raise InputError(f"unknown runner '{name}': choose one of {', '.join(RUNNERS)}")
     try:

@@ -1,4 +1,4 @@
-"""Networks in onnxruntime: the default on CPUs, without torch."""
+"""Networks in onnxruntime, without torch: the default on CPUs where the native runner cannot be used."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ class OnnxRunner:
     def __init__(self, preset: str):
         facts = get_preset(preset)
         self.halo, self.multiple = facts.halo, facts.multiple
-        # The two networks run side by side on consecutive frames, so each gets half of the cores.
-        threads = max(1, (os.cpu_count() or 1) // 2)
-        self._tnet = _session(preset, "tnet", threads)
-        self._mnet = _session(preset, "mnet", threads)
+        threads = threads_of_a_network()
+        self._tnet = open_session(preset, "tnet", threads)
+        self._mnet = open_session(preset, "mnet", threads)
 
     def tnet(self, x: np.ndarray) -> np.ndarray:
         return self._tnet.run(None, {"frame": x})[0][0]
@@ -33,7 +32,13 @@ class OnnxRunner:
         return self._mnet.run(None, {"tile": x[None]})[0][0, 0]
 
 
-def _session(preset: str, network: str, threads: int) -> ort.InferenceSession:
+def threads_of_a_network() -> int:
+    """The two networks run side by side on consecutive frames, so each gets half of the cores."""
+    return max(1, (os.cpu_count() or 1) // 2)
+
+
+def open_session(preset: str, network: str, threads: int) -> ort.InferenceSession:
+    """One network of a preset. Raises WeightsError."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -2,6 +2,7 @@
 // sanitizers, and compares all results byte for byte. fuse_cuda.cu takes part through the stand-in cuda_runtime.h.
 #include "cuda_runtime.h"
 #include "fuse.h"
+#include "mnet.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include <functional>
+#include <memory>
 #include <random>
 #include <vector>
 
@@ -111,6 +113,51 @@ static void check_gather(int h, int w, int frame_height, int frame_width, int to
     }
 }
 
+// Random blocks of a frame with random parameters. Paths agree within rounding, threads exactly.
+static void check_mnet(int h, int w, int height, int width, int step) {
+    auto logits = floats(3 * h * w);
+    Bytes frame(height, width, step);
+    const int rows = (height + kMnetBlock - 1) / kMnetBlock + 2 * kMnetReach;
+    const int columns = (width + kMnetBlock - 1) / kMnetBlock + 2 * kMnetReach;
+    std::vector<uint8_t> depth(rows * columns);
+    const int likely = number(0, 20);
+    for (int y = kMnetReach; y < rows - kMnetReach; ++y)
+        for (int x = kMnetReach; x < columns - kMnetReach; ++x)
+            if (number(0, 20) <= likely) depth[y * columns + x] = kMnetDepth;
+    int deep = kMnetDepth;
+    for (int reach : {1, 1, 2, 1}) {  // what is drawn reaches one block, and so does each layer, but for the second
+        const auto before = depth;
+        --deep;
+        for (int i = 0; i < rows * columns; ++i)
+            for (int dy = -reach; before[i] > deep && dy <= reach; ++dy)
+                for (int dx = -reach; dx <= reach; ++dx) {
+                    uint8_t& one = depth[i + dy * columns + dx];
+                    one = one > deep ? one : static_cast<uint8_t>(deep);
+                }
+    }
+    auto parameters = std::make_unique<MnetParameters>();
+    auto* numbers = reinterpret_cast<float*>(parameters.get());
+    for (size_t i = 0; i < sizeof(MnetParameters) / sizeof(float); ++i)
+        numbers[i] = std::normal_distribution<float>(0, 0.2f)(generator);
+    std::vector<float> first;
+    for (int i = 0; i < kCpuPathCount; ++i)
+        for (int threads : {1, 3}) {
+            if (!kCpuPaths[i].supported()) continue;
+            std::vector<float> alpha_raw(height * width);
+            MnetArgs args = {{logits.data(), h, w, frame.picture, height, width, -kMnetReach * kMnetBlock,
+                              -kMnetReach * kMnetBlock, rows * kMnetBlock, columns * kMnetBlock, nullptr,
+                              {0.0046f, 0, 0.00044f, -0.97f, 0.0046f, 0, -0.00013f, 0.3f, 0.0046f, 0.0005f, 0, -1.13f}},
+                             depth.data(), parameters.get(), plane(alpha_raw, width)};
+            mnet_cpu(kCpuPaths[i], args, threads);
+            if (first.empty()) first = alpha_raw;
+            for (int k = 0; k < height * width; ++k) {
+                require(fabsf(first[k] - alpha_raw[k]) < 1e-3f, "mnet: paths and threads agree");
+                const int block = (k / width / kMnetBlock + kMnetReach) * columns + k % width / kMnetBlock + kMnetReach;
+                require(depth[block] == kMnetDepth || alpha_raw[k] == 0.5f, "mnet: 0.5 where nothing is drawn");
+            }
+        }
+}
+
 // The host side of a launch: device and stream of the caller, device put back, errors returned, nothing for nothing.
 static void check_launch() {
     std::vector<float> logits(3), alpha_raw(1), alpha(1);
@@ -134,6 +181,7 @@ int main() {
     for (int i = 0; i < 180; ++i)
         check_gather(number(1, 20), number(1, 20), number(1, 40), number(1, 60), number(-70, 70), number(-70, 70),
                      number(0, 40), number(0, 60), i % 3);
+    for (int i = 0; i < 60; ++i) check_mnet(number(1, 20), number(1, 20), number(1, 90), number(1, 150), i % 3);
     for (int step = 0; step < 3; ++step) {
         check_fuse(1, 32767, 2, 32767, step, false);  // the largest sides: sampling positions must not overflow
         check_fuse(32767, 1, 32767, 2, step, true);

@@ -1,0 +1,71 @@
+"""The command line's options for cameras, screens, streams and stdin."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from .live_options import RAW_EXAMPLE, LiveOptions, parse_rate, parse_raw, parse_size
+
+NAMES = ("loop", "live", "listen", "reconnect_seconds", "size", "input_format", "raw")
+"""Of the parsed options that become LiveOptions."""
+
+
+def add_live(parser: argparse.ArgumentParser) -> None:
+    """Add the options of live inputs."""
+    group = parser.add_argument_group("live inputs")
+    group.add_argument("--loop", action="store_true", help="repeat a video as if it were a camera")
+    group.add_argument("--live", action="store_true", help="drop frames rather than fall behind, for - and http too")
+    group.add_argument("--listen", action="store_true", help="wait for a sender such as OBS to connect to this address")
+    group.add_argument(
+        "--reconnect", metavar="SECONDS", dest="reconnect_seconds", type=_seconds, default=30.0,
+        help="how long to try to get a lost input back; 0: never (default: 30)",
+    )  # fmt: skip
+    group.add_argument("--size", metavar="WxH", type=_checked(parse_size), help="size to ask the camera or screen for")
+    group.add_argument("--fps", metavar="N", type=_checked(parse_rate), help="rate to ask them for")
+    group.add_argument("--input-format", metavar="NAME", help="format to ask the camera for: mjpeg, yuyv, ...")
+    group.add_argument(
+        "--raw", metavar="WxH:FORMAT:FPS", type=_checked(parse_raw), help=f"stdin carries bare frames ({RAW_EXAMPLE})"
+    )
+    group.add_argument("--list-cameras", action=_ListCameras, help="list the cameras that are plugged in")
+
+
+def live_options(facts: dict, tell: Callable[[str], None]) -> LiveOptions:
+    """Take the options of live inputs out of `facts`, the parsed command line."""
+    return LiveOptions(**{name: facts.pop(name) for name in NAMES}, rate=facts.pop("fps"), tell=tell)
+
+
+class _ListCameras(argparse.Action):
+    """Like --version: prints and ends, whatever else is on the command line."""
+
+    def __init__(self, option_strings, dest, **options):
+        super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, **options)
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        from .cameras import describe_cameras
+        from .cli_eval import say
+
+        say(describe_cameras())
+        parser.exit()
+
+
+def _checked(parse: Callable) -> Callable:
+    """`parse` with its InputError as argparse wants it, so that the option is named."""
+
+    def convert(text: str):
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 0 up")
+    return seconds

@@ -1,0 +1,96 @@
+"""The page itself and the pictures in it."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+
+from aiohttp import web
+
+from .guard import Guard
+from .preview import VIEWS, Preview
+
+ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+FIRST_PICTURE_SECONDS = 10
+BOUNDARY = b"--frame\r\n"
+
+
+class Pages:
+    """Handlers of the page, its assets and the live pictures."""
+
+    def __init__(self, guard: Guard, preview: Preview):
+        self._guard = guard
+        self._preview = preview
+        self._texts = {name: read_asset(name) for name in ("page.html", *ASSETS)}
+
+    @property
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self.page),
+            *(web.get(f"/{name}", self.asset) for name in ASSETS),
+            web.get("/preview/{view}.mjpeg", self.moving),
+            web.get("/preview/{view}.jpg", self.still),
+        ]
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """The token goes from the address into a cookie, so that it is in no history and on no screen."""
+        if "token" in request.query:
+            moved = web.HTTPSeeOther("/")
+            moved.set_cookie(self._guard.cookie, self._guard.token, httponly=True, samesite="Strict", path="/")
+            raise moved
+        return web.Response(body=self._texts["page.html"], content_type="text/html", charset="utf-8")
+
+    async def asset(self, request: web.Request) -> web.Response:
+        name = request.path[1:]
+        return web.Response(body=self._texts[name], content_type=ASSETS[name], charset="utf-8")
+
+    async def moving(self, request: web.Request) -> web.StreamResponse:
+        """Motion JPEG, for as long as somebody looks. Browsers show a part when the next boundary has come."""
+        view = _view(request)
+        response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
+        await response.prepare(request)
+        await response.write(BOUNDARY)
+        async for jpeg in self._pictures(view):
+            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
+            await response.write(head + jpeg + b"\r\n" + BOUNDARY)
+        return response
+
+    async def still(self, request: web.Request) -> web.Response:
+        """The next picture."""
+        pictures = self._pictures(_view(request))
+        try:
+            jpeg = await asyncio.wait_for(anext(pictures), FIRST_PICTURE_SECONDS)
+        except asyncio.TimeoutError:
+            raise web.HTTPServiceUnavailable(text="no frame has come\n") from None
+        finally:
+            await pictures.aclose()
+        return web.Response(body=jpeg, content_type="image/jpeg")
+
+    async def _pictures(self, view: str):
+        """JPEGs as they are made; one who is slow gets the newest."""
+        loop, new = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(new.set)
+
+        seen = self._preview.latest(view)[0]
+        with self._preview.watched(view, wake):
+            while True:
+                await new.wait()
+                new.clear()
+                number, jpeg = self._preview.latest(view)
+                if number != seen:
+                    seen = number
+                    yield jpeg
+
+
+def read_asset(name: str) -> bytes:
+    """A file of this package."""
+    return files(__package__).joinpath(name).read_bytes()
+
+
+def _view(request: web.Request) -> str:
+    view = request.match_info["view"]
+    if view not in VIEWS:
+        raise web.HTTPNotFound(text=f"there are {', '.join(VIEWS)}\n")
+    return view

@@ -1,0 +1,34 @@
+"""T-Net in OpenVINO, M-Net in the native kernel: the fastest on x86, and 180 MB more to install.
+
+On processors with bfloat16 matrices OpenVINO computes in bfloat16.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import openvino
+
+from .. import weights
+from .native import NativeRunner
+
+
+class OpenVinoTNet:
+    """T-Net, compiled for each shape of its input when that comes first: there are few, and fixed ones are faster."""
+
+    def __init__(self, preset: str, threads: int):
+        self._path = weights.find(f"{preset}_tnet.onnx", preset)
+        self._settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+        self._core = openvino.Core()
+        self._requests: dict[tuple[int, ...], openvino.InferRequest] = {}
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        if x.shape not in self._requests:
+            model = self._core.read_model(self._path)
+            model.reshape(x.shape)
+            self._requests[x.shape] = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+        answer = self._requests[x.shape].infer({0: x}, share_inputs=True, share_outputs=True)
+        return answer[0][0].copy()  # the next frame's answer is written to the same memory
+
+
+def load(preset: str, device: str) -> NativeRunner:
+    return NativeRunner("openvino", preset, device, OpenVinoTNet)

@@ -1,0 +1,63 @@
+"""Pictures as decoders give them, turned upright and brought to one size."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from .colour import resolve_tags
+from .fine_planes import depth_of, fine_from_frame
+from .planes import SITED, frame_to_rgb, planes_of
+from .transfer import eight_bits
+from .yuv_planes import YuvPlanes
+
+ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
+
+class Upright:
+    """What the first picture of a stream says about all of them, and the way to make the others like it.
+
+    `width`, `height` and `sample_aspect_ratio` are those of upright pictures, `colour` their ColourTags, `bits` those
+    of each channel; `planar` tells that they come as YuvPlanes.
+    """
+
+    def __init__(self, first: av.VideoFrame, sample_aspect_ratio: Fraction | None):
+        """The first picture alone knows rotation and colours for sure. Raises InputError for unknown colours."""
+        self._rotation = first.rotation % 360
+        turned = self._rotation in (90, 270)
+        self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
+        aspect = sample_aspect_ratio or Fraction(1)
+        self.sample_aspect_ratio = 1 / aspect if turned else aspect
+        self.bits = depth_of(first.format.name)
+        self.planar = first.format.name in SITED and self._rotation not in ROTATIONS
+        self.colour = resolve_tags(
+            first.colorspace, first.color_range, first.color_primaries, first.color_trc,
+            height=first.height, pix_fmt=first.format.name,
+        )  # fmt: skip
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, picture: av.VideoFrame) -> tuple[np.ndarray | YuvPlanes, np.ndarray | None]:
+        """What a Frame holds: the decoder's own planes where they can be used as they are, else [height, width, 3]
+        uint8 RGB; and beside that float32 RGB of what has more than 8 bits.
+
+        A change of size in mid-stream is scaled to the first size.
+        """
+        if self._rotation not in ROTATIONS and (picture.height, picture.width) == (self.height, self.width):
+            planes = planes_of(picture, self.colour)
+            if planes is not None:
+                return planes, None
+        if depth_of(picture.format.name) > 8:
+            fine = self._turned(fine_from_frame(picture, self.colour))
+            return eight_bits(fine), fine
+        return self._turned(frame_to_rgb(picture, self.colour, self._reformatter)), None
+
+    def _turned(self, pixels: np.ndarray) -> np.ndarray:
+        if self._rotation in ROTATIONS:
+            pixels = cv2.rotate(pixels, ROTATIONS[self._rotation])
+        if pixels.shape[:2] != (self.height, self.width):
+            pixels = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        return pixels

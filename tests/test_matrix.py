@@ -1,0 +1,130 @@
+"""Whole jobs over the kinds of clip that cameras and editors write: what must be carried is carried.
+
+Every pair of values of two features occurs in some clip, not every combination of all.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from media import audio_packets, palette_picture, read_pictures, video_facts, video_times, write_video
+from stand_ins import StandInRunner
+
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
+from shm_stream.source import open_source
+
+pytestmark = pytest.mark.timeout(60)
+
+FEATURES = {
+    "pix_fmt": ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le"],
+    "full": [False, True],
+    "matrix": [1, 6, 9],
+    "rotation": [0, 90, 180, 270],
+    "timing": ["25", "24000/1001", "60", "variable"],
+    "size": [(160, 96), (96, 162), (161, 97)],
+    "audio": ["none", "aac", "two", "late"],
+    "aspect": [None, Fraction(4, 3)],
+    "suffix": [".mp4", ".mov", ".mkv"],
+}
+FRAMES = 4
+TICKS = {"25": (1, 25), "24000/1001": (1001, 24000), "60": (1, 60)}
+VARIABLE = [0, 40, 51, 133]
+AUDIO = {"none": [], "aac": [("aac", 0.3, 0.0)], "two": [("aac", 0.3, 0.0), ("libmp3lame", 0.3, 0.0)],
+         "late": [("aac", 0.3, 0.1)]}  # fmt: skip
+MILLISECOND = Fraction(1, 999)
+
+
+def pairwise(features: dict[str, list]) -> list[dict]:
+    """Few combinations in which every pair of values occurs: greedily, without chance."""
+    names = list(features)
+    missing = {
+        ((one, a), (other, b))
+        for one, other in combinations(range(len(names)), 2)
+        for a, b in product(range(len(features[names[one]])), range(len(features[names[other]])))
+    }
+    rows = []
+    while missing:
+        row = dict(min(missing))
+        for index in range(len(names)):
+            if index not in row:
+                row[index] = max(range(len(features[names[index]])), key=lambda a: _gain(row, index, a, missing))
+        missing -= set(combinations(sorted(row.items()), 2))
+        rows.append({names[index]: features[names[index]][value] for index, value in row.items()})
+    return rows
+
+
+def _gain(row: dict, index: int, value: int, missing: set) -> int:
+    return sum(tuple(sorted([(index, value), pair])) in missing for pair in row.items())
+
+
+CASES = pairwise(FEATURES)
+
+
+def test_every_pair_occurs_and_the_cases_are_few():
+    for (one, values), (other, others) in combinations(FEATURES.items(), 2):
+        assert {(str(case[one]), str(case[other])) for case in CASES} == {
+            (str(a), str(b)) for a, b in product(values, others)
+        }
+    assert len(CASES) <= 40
+
+
+def name_of(case: dict) -> str:
+    return "-".join(str(value).replace("/", ":") for value in case.values())
+
+
+def write_case(folder, case: dict):
+    """H.264 in MOV, or FFV1 in MKV for odd sizes, which H.264 does not have in 4:2:0."""
+    path, codec, options = folder / "in.mov", "libx264", {"crf": "4", "preset": "ultrafast", "bf": "0"}
+    if case["size"][0] % 2:
+        path, codec, options = folder / "in.mkv", "ffv1", {}
+    step, per_second = TICKS.get(case["timing"], (1, 1000))
+    pts = VARIABLE if case["timing"] == "variable" else [step * number for number in range(FRAMES)]
+    return write_video(
+        path, [palette_picture(*case["size"], shift) for shift in range(FRAMES)], codec=codec, options=options,
+        pix_fmt=case["pix_fmt"], full=case["full"], matrix=case["matrix"], rotation=case["rotation"],
+        aspect=case["aspect"], audio=AUDIO[case["audio"]], pts=pts, time_base=Fraction(1, per_second),
+        last_duration=step,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_what_is_carried(tmp_path, case):
+    path, target = write_case(tmp_path, case), tmp_path / f"out{case['suffix']}"
+    with Job(JobOptions(path, target, bg="red", crf=6, runner=StandInRunner())) as opened:
+        report = opened.run()
+    before, after = video_times(path), video_times(target)
+    assert report.frames == len(after) == FRAMES and report.input_warning is None
+    assert all(abs((b - before[0]) - (a - after[0])) <= MILLISECOND for b, a in zip(before, after, strict=True))
+
+    facts, turned = video_facts(target), case["rotation"] in (90, 270)
+    width, height = case["size"]
+    assert facts["size"] == ((height, width) if turned else (width, height))
+    assert read_pictures(target)[0].rotation == 0, "pictures are written upright"
+    tag = 9 if case["matrix"] == 9 else case["matrix"]
+    assert facts["tags"] == (case["matrix"], 2 if case["full"] else 1, tag, tag)
+    aspect = case["aspect"] or Fraction(1)
+    if path.suffix == ".mkv":
+        aspect = Fraction(1)  # FFV1 in MKV cannot say it
+    assert (facts["aspect"] or Fraction(1)) == (1 / aspect if turned else aspect)
+    assert ("10" in facts["format"]) == ("10" in case["pix_fmt"])
+
+    assert facts["audio"] == len(AUDIO[case["audio"]])
+    for stream in range(facts["audio"]):
+        assert [data for _, data in audio_packets(target, stream)] == [data for _, data in audio_packets(path, stream)]
+    if facts["audio"]:
+        lag = audio_packets(path)[0][0] - before[0], audio_packets(target)[0][0] - after[0]
+        assert abs(lag[0] - lag[1]) <= 2 * MILLISECOND
+
+
+@pytest.mark.parametrize("case", CASES[::3], ids=name_of)
+def test_colours_are_those_of_the_input(tmp_path, case):
+    path, target = write_case(tmp_path, case), tmp_path / f"out{case['suffix']}"
+    with Job(JobOptions(path, target, bg="red", crf=6, runner=StandInRunner())) as opened:
+        opened.run()
+    wanted = np.rot90(palette_picture(*case["size"]), case["rotation"] // 90)
+    found = next(iter(open_source(target))).pixels
+    assert np.abs(np.median(np.abs(found.astype(int) - wanted), axis=(0, 1))).max() <= 3
