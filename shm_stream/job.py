@@ -18,6 +18,7 @@ from .delivery import Delivery, for_target
 from .device import choose_device
 from .engine import Engine, check_tnet_size
 from .errors import InputError, ShmStreamError
+from .guides import open_guides
 from .latency import Latency, LatencyCounter
 from .live_controls import LiveControls
 from .live_options import LiveOptions
@@ -95,6 +96,14 @@ class JobOptions:
     overwrite: bool = False
     controls: Controls = NEUTRAL
     """What is done to the edges and where people stand."""
+    trimap: str | os.PathLike | None = None
+    """An image, a folder or a video that stands in for T-Net: 0 background, 255 foreground, else unknown."""
+    holdout: str | os.PathLike | None = None
+    """The same: white where nobody is, whatever the networks say."""
+    keep: str | os.PathLike | None = None
+    """The same: white where somebody is; `holdout` counts more."""
+    person: str = "all"
+    """`all`, or only one: the `largest`, or the one nearest to the `center`, followed from there."""
     panel: bool = False
     """A control page shows the composite, so that a live input needs no file."""
     live: LiveOptions = LiveOptions()
@@ -162,6 +171,8 @@ class Job:
             background = open_background(bg, self.source.width, self.source.height) if "composite" in kinds else None
             self.controls = LiveControls(options.controls, background, bg)
             opened.callback(self.controls.close)
+            guides = open_guides(options, self.source)
+            opened.callback(guides.close)
             safe = bool(live) or self.source.live
             self.sinks = {kind: _open_sink(path, kind, options, self.source, safe) for kind, path in planned.items()}
             if options.alpha_mode is not None and TRANSPARENT not in kinds:
@@ -174,6 +185,7 @@ class Job:
                 options.tnet_size,
                 outputs=kinds,
                 controls=self.controls,
+                guides=guides,
                 dense=options.dense,
                 planar=stays_planar(self.source, self.sinks, options.vcam),
                 fine=fine_kinds(self.sinks, self.source, options) - {*live.values()},

@@ -44,6 +44,8 @@ class Prior:
     def __init__(self) -> None:
         self._picture: np.ndarray | None = None  # [h, w, 3] uint8
         self._logits: np.ndarray | None = None  # [3, h', w']
+        self.at_cut = False
+        """Whether the frame given to `tnet_input` last begins a scene."""
 
     def reset(self) -> None:
         """The next frame is the first of its scene."""
@@ -53,7 +55,8 @@ class Prior:
         """RGB [H, W, 3] uint8 or planes → [1, 4, h, w] float32 in 0..1: area-averaged RGB and the prior alpha."""
         height, width = shape
         picture = reduce_to_rgb(frame, height, width)
-        if self._picture is not None and is_cut(self._picture, picture):
+        self.at_cut = self._picture is not None and is_cut(self._picture, picture)
+        if self.at_cut:
             self._logits = None
         self._picture = picture
         x = np.empty((1, 4, height, width), np.float32)
