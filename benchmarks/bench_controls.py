@@ -22,8 +22,8 @@ from shm_stream.cli_bench import SIZES
 from shm_stream.controls import NEUTRAL, Controls
 from shm_stream.cover_fit import cover_fit_planes
 from shm_stream.engine import Engine
+from shm_stream.engine_choice import choose_runner
 from shm_stream.frame import Frame
-from shm_stream.job import choose_runner
 from shm_stream.live_controls import LiveControls
 from shm_stream.panel.preview import Preview, encode
 from shm_stream.preset import get_preset

@@ -20,7 +20,8 @@ from running import run
 from shm_stream.bench_clip import EXAMPLE, make_clip_apart, open_video
 from shm_stream.cli_bench import GREEN, SIZES
 from shm_stream.errors import InputError
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.machine import peak_rss_mb, rss_mb
 
 

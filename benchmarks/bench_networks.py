@@ -24,9 +24,9 @@ from shm_stream.cli_bench import SIZES
 from shm_stream.colour import ColourTags
 from shm_stream.cover_fit import cover_fit
 from shm_stream.engine import Engine
+from shm_stream.engine_choice import choose_runner, make_engine
 from shm_stream.errors import InputError
 from shm_stream.frame import Frame
-from shm_stream.job import choose_runner, make_engine
 from shm_stream.planes import planes_from_rgb
 from shm_stream.preset import get_preset
 from shm_stream.prior import tnet_shape

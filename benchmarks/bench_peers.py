@@ -33,7 +33,8 @@ from running import run
 from shm_stream.bench_clip import EXAMPLE, make_clip_apart, open_video
 from shm_stream.cli_bench import DEFAULT_SIZE, GREEN, SIZES
 from shm_stream.errors import InputError
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.machine import cores, loaded_versions, processor
 
 OURS, OUR_PROCESS, RVM = "shm-stream", "shm-stream, whole process", "Robust Video Matting, whole process"

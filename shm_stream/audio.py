@@ -37,6 +37,15 @@ class FileAudio:
         return AudioCopy(self.path, output, container)
 
 
+def audio_warning(sound: FileAudio | StreamAudio, container: str, target: Path) -> str | None:
+    """One line about the sound (and subtitles) that `target` will lack, or None. `container`: FFmpeg's name."""
+    refused = sound.refused(container)
+    if not refused:
+        return None
+    names, other = ", ".join(dict.fromkeys(refused)), ".mkv" if container != "matroska" else ".mov"
+    return f"{names} does not fit into {target.suffix} and is left out; {other} would keep it"
+
+
 def _codec_name(stream) -> str:
     return stream.codec_context.name if stream.codec_context is not None else "unknown"
 
@@ -97,7 +106,7 @@ class AudioCopy:
 
     def _add_targets(self, indices: list[int], output) -> dict:
         """Index → the output's stream for it."""
-        return {index: _copied_stream(self._input.streams[index], output) for index in indices}
+        return {index: copied_stream(self._input.streams[index], output) for index in indices}
 
     def start(self, origin_seconds: Fraction, *, cut: bool) -> None:
         """`origin_seconds`: when, in the input, the output begins. `cut`: leave out packets from before that."""
@@ -146,7 +155,8 @@ class AudioCopy:
         self._input.close()
 
 
-def _copied_stream(stream, output):
+def copied_stream(stream, output):
+    """A stream of `output` for the packets of `stream`, with what the file says about it."""
     copy = output.add_stream_from_template(stream)
     copy.metadata.update(stream.metadata)  # language, title
     copy.disposition = stream.disposition

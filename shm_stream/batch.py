@@ -8,6 +8,8 @@ import io
 import time
 from collections.abc import Iterable
 
+from .batch_chunked import ChunkedShot
+from .batch_chunks import ChunkTask
 from .batch_manifest import FAILED, NAME, SKIPPED, Manifest
 from .batch_options import BatchOptions, check_folders, check_options, check_untouched, make_folder
 from .batch_pool import Pool
@@ -16,8 +18,9 @@ from .batch_watch import Looks
 from .batch_worker import Task, record
 from .errors import InputError
 from .partial import sweep, write_texts
+from .qc_report import NAME as PAGE_NAME
+from .qc_report import write_report
 
-REPORT_NAME = "report.csv"
 REPORT_COLUMNS = ("source", "status", "frames", "seconds", "bytes", "outputs", "reason")
 WATCH_SECONDS = 3.0
 """Between two looks into the folder. A file that differs in them is still being copied."""
@@ -32,15 +35,17 @@ class Batch:
         self.results: dict[str, dict] = {}
         """The newest record of each shot, by name."""
         self._taken: dict[str, str] = {}
+        self._chunked: dict[str, ChunkedShot] = {}
         check_folders(options.folder, options.out)
         self._common = check_options(options)
         self.first = self._first_shots()
         if not options.overwrite and not (options.out / NAME).exists():
-            check_untouched(options.out, (name for shot in self.first for name in shot.outputs.values()))
+            names = [name for shot in self.first for name in shot.outputs.values()]
+            check_untouched(options.out, [*names, PAGE_NAME])
         make_folder(options.out)
         with contextlib.ExitStack() as opened:
             self._manifest = opened.enter_context(Manifest(options.out))
-            self._pool = opened.enter_context(Pool(options.jobs))
+            self._pool = opened.enter_context(Pool(options.jobs, options.timeout))
             self._closing = opened.pop_all()
 
     def _first_shots(self) -> list[Shot]:
@@ -65,7 +70,7 @@ class Batch:
             ready = looks.ready(shots)
             if ready:
                 self._make(ready, progress)
-            self.write_report()
+                self.write_report()
             time.sleep(WATCH_SECONDS)
             shots = find_shots(self.options)
 
@@ -81,18 +86,35 @@ class Batch:
 
     def _task(self, shot: Shot) -> Task:
         settings = settings_of(shot, self.options, self._common)
-        return Task(shot, job_of(shot, self.options), settings, self.options.out, self._manifest.latest.get(shot.name))
+        options, previous = self.options, self._manifest.latest.get(shot.name)
+        return Task(shot, job_of(shot, options), settings, options.out, previous, options.chunk)
 
     def _refused(self, shot: Shot, reason: str) -> dict:
         return record(shot, None, settings_of(shot, self.options, self._common), status=FAILED, reason=reason)
 
-    def _hear(self, task: Task, what: str, value, progress) -> None:
+    def _hear(self, task: Task | ChunkTask, what: str, value, progress) -> list[ChunkTask]:
+        """Take note of a message, and return what is to be done next."""
+        name = task.shot.name
         if what == "opened":
-            progress.opened(task.shot.name, value)
+            progress.opened(name, value)
         elif what == "frames":
-            progress.frames(task.shot.name, value)
+            progress.frames(name, self._chunked[name].count(task, value) if name in self._chunked else value)
+        elif what == "chunks":
+            progress.opened(name, len(value[1].times))
+            self._chunked[name] = ChunkedShot(task, *value)
+            return self._chunked[name].tasks()
+        elif what == "result" and name in self._chunked:
+            return self._hear_of_chunk(task, value, progress)
         elif what == "result":
             self._end(value, progress)
+        return []
+
+    def _hear_of_chunk(self, task: ChunkTask, value: dict, progress) -> list[ChunkTask]:
+        following, result = self._chunked[task.shot.name].ended(task, value)
+        if result is not None:
+            del self._chunked[task.shot.name]
+            self._end(result, progress)
+        return following
 
     def _end(self, result: dict, progress) -> None:
         if result["status"] != SKIPPED:
@@ -101,10 +123,13 @@ class Batch:
         progress.ended(result)
 
     def write_report(self) -> None:
-        """Write report.csv, if asked for. Raises ShmStreamError."""
-        if self.options.report:
-            lines = (result for _, result in sorted(self.results.items()))
-            write_texts({self.options.out / REPORT_NAME: report_text(lines)})
+        """Write OUT/report.html, and the report that was asked for. Raises ShmStreamError."""
+        options, results = self.options, [result for _, result in sorted(self.results.items())]
+        for path in {options.out / PAGE_NAME, options.report or options.out / PAGE_NAME}:
+            if path.suffix == ".csv":
+                write_texts({path: report_text(results)})
+            else:
+                write_report(path, options.out, results)
 
     def close(self) -> None:
         """End the workers, delete what they had not finished, close the manifest."""

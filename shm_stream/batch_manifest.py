@@ -56,6 +56,7 @@ class Manifest:
     def append(self, record: dict) -> None:
         """Add a line; it is on disk when this returns. Raises ShmStreamError."""
         line = json.dumps(record).encode() + b"\n"
+        self._check_place()
         try:
             if self._file.write(line) != len(line):
                 raise OSError(None, "the disk is full")
@@ -63,6 +64,13 @@ class Manifest:
         except OSError as error:
             raise ShmStreamError(f"cannot write {self.path}: {error.strerror}") from error
         self.latest[record["source"]] = record
+
+    def _check_place(self) -> None:
+        """Lines in a file that was deleted would be lost. Raises ShmStreamError."""
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno())):
+                return
+        raise ShmStreamError(f"{self.path} was moved or deleted while the batch ran; nothing more is made")
 
     def close(self) -> None:
         """Let other runs have it."""

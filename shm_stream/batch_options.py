@@ -14,7 +14,7 @@ from .colour import ColourTags, default_matrix
 from .device import choose_device
 from .engine import check_tnet_size
 from .errors import InputError
-from .job import JobOptions
+from .job_options import JobOptions
 from .outputs import TRANSPARENT
 from .partial import check_folder
 from .picture_format import check_suffix
@@ -42,8 +42,13 @@ class BatchOptions:
     """Extension of videos; None: that of the input where it can hold the result."""
     image_suffix: str = ".png"
     jobs: int = 1
+    chunk: float | None = None
+    """About how many seconds of a long video are made at a time, apart from the others."""
+    timeout: float | None = None
+    """Seconds that a shot, or a chunk of one, may take."""
     watch: bool = False
-    report: bool = False
+    report: Path | None = None
+    """A table (.csv) or a page (.html) of all shots, beside OUT/report.html."""
     overwrite: bool = False
     """Whether files that no batch made may be replaced."""
 
@@ -63,9 +68,12 @@ def check_options(options: BatchOptions) -> dict:
     check_tnet_size(template.tnet_size)
     if not options.kinds:
         raise InputError("nothing to write: give --bg BACKGROUND (or --alpha/--foreground)")
-    if template.duration is not None and template.duration <= 0:
-        raise InputError(f"duration {template.duration} is not usable; give more than 0 seconds")
+    for name, seconds in (("duration", template.duration), ("timeout", options.timeout), ("chunk", options.chunk)):
+        if seconds is not None and seconds <= 0:
+            raise InputError(f"{name} {seconds} is not usable; give more than 0 seconds")
     _check_outputs(options)
+    if options.report:
+        _check_report(options.report, options.out)
     native.path_name()  # a missing extension is said now, not once for each shot
     device = choose_device(template.device, template.runner).partition(":")[0]
     return {
@@ -90,6 +98,13 @@ def _check_outputs(options: BatchOptions) -> None:
         codec, crf = (template.codec, template.crf) if main else (None, None)
         choose_encoding(Path(f"shot{suffix}"), kind, TRIAL_SIZE, tags, codec, crf)
         check_suffix(Path(f"shot{options.image_suffix}"), kind)
+
+
+def _check_report(path: Path, out: Path) -> None:
+    if path.suffix not in (".csv", ".html"):
+        raise InputError(f"report {path} must end with .csv or .html; give --report after IN and OUT")
+    if path.parent.resolve() != out.resolve():  # that one will be made
+        check_folder(path.parent)
 
 
 def _weights(preset: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from .batch_options import MAIN, BatchOptions
 from .errors import InputError
-from .job import JobOptions
+from .job_options import JobOptions
 from .outputs import default_output
 from .source_images import IMAGE_SUFFIXES, natural_key
 from .video_codecs import CONTAINERS

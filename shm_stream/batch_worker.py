@@ -1,7 +1,8 @@
 """A worker process of a batch: makes one shot after the other with networks loaded once.
 
 It gets a `Task` at a time and sends messages: ("source", sha256), ("opened", expected frames or None), ("frames",
-count) and at last ("result", record) or ("unusable", why no shot at all can be made).
+count) and at last ("result", record), ("chunks", (sha256, Plan)) for a shot that is to be cut, or ("unusable",
+why no shot at all can be made).
 """
 
 from __future__ import annotations
@@ -17,11 +18,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .batch_chunks import ChunkTask, join_chunks, make_chunk, remove_chunks
 from .batch_files import digest, is_intact, measure, state
 from .batch_manifest import DONE, FAILED, PARTIAL, SKIPPED
 from .batch_shots import Shot
+from .chunk_plan import Plan, plan_chunks
+from .engine_choice import choose_runner
 from .errors import InputError, ShmStreamError
-from .job import Job, JobOptions, Report, choose_runner
+from .job import Job
+from .job_options import JobOptions
+from .job_report import Report
+from .qc_files import save_statistics
+from .qc_statistics import ShotStatistics
 
 TELL_SECONDS = 0.2
 """Frames are told of no more often."""
@@ -38,6 +46,8 @@ class Task:
     settings: dict
     out: Path
     previous: dict | None
+    chunk_seconds: float | None = None
+    """Into how long chunks a video is cut, if it is."""
 
 
 def work(connection) -> None:
@@ -62,7 +72,9 @@ def _end_with_parent() -> None:
 
 def _perform(task: Task, runner, tell: Callable):
     """Do a task and send its record; returns the loaded runner. Raises InputError if none can be loaded."""
-    sha256, outcome = None, {}
+    if isinstance(task, ChunkTask):
+        return _perform_chunk(task, runner, tell)
+    sha256, outcome, plan = None, {}, None
     try:
         before = state(task.shot.path)
         sha256 = digest(task.shot.path)
@@ -72,12 +84,40 @@ def _perform(task: Task, runner, tell: Callable):
     except OSError as error:
         outcome = {"status": FAILED, "reason": f"cannot read {task.shot.path}: {error.strerror}"}
     if not outcome:
+        plan = _plan(task)
+    if plan is not None:
+        tell(("chunks", (sha256, plan)))
+        return runner
+    if not outcome:
         runner = runner or choose_runner(task.job.preset, task.job.runner, task.job.device)
-        outcome = _make(task, runner, tell)
-        if state(task.shot.path) != before:
-            outcome |= {"status": FAILED, "reason": f"{task.shot.path} changed while it was read"}
+        outcome = _unless_it_changes(task, before, _guarded(_make, task, runner, tell))
     tell(("result", record(task.shot, sha256, task.settings, **outcome)))
     return runner
+
+
+def _plan(task: Task) -> Plan | None:
+    """The chunks of a shot that is worth cutting. What cannot be read is told of when it is made in one piece."""
+    if task.chunk_seconds is None or task.shot.kind != "video":
+        return None
+    with contextlib.suppress(InputError):
+        return plan_chunks(task.job, task.chunk_seconds)
+    return None
+
+
+def _perform_chunk(task: ChunkTask, runner, tell: Callable):
+    """Make a chunk, or join all of them, and send a record of it; returns the loaded runner."""
+    runner = runner or choose_runner(task.job.preset, task.job.runner, task.job.device)
+    before = state(task.shot.path)
+    tell(("source", task.sha256))
+    outcome = _guarded(join_chunks if task.chunk is None else make_chunk, task, runner, _seldom(tell))
+    tell(("result", record(task.shot, task.sha256, task.settings, **_unless_it_changes(task, before, outcome))))
+    return runner
+
+
+def _unless_it_changes(task: Task | ChunkTask, before: tuple | None, outcome: dict) -> dict:
+    if state(task.shot.path) != before:
+        return outcome | {"status": FAILED, "reason": f"{task.shot.path} changed while it was read"}
+    return outcome
 
 
 def is_finished(task: Task, sha256: str) -> bool:
@@ -99,14 +139,12 @@ def record(shot: Shot, sha256: str | None, settings: dict, *, status: str, reaso
     return {**common, "frames": 0, "seconds": 0.0, "warnings": [], "outputs": [], **facts, "settings": settings}
 
 
-def _make(task: Task, runner, tell: Callable) -> dict:
-    """Run the job; status, reason and figures for the record. Whatever fails, fails this shot only."""
+def _guarded(function: Callable, task: Task | ChunkTask, runner, tell: Callable) -> dict:
+    """Status, reason and figures for the record from `function`. Whatever fails, fails this shot only."""
     try:
-        for target in task.shot.targets(task.out):
-            target.parent.mkdir(parents=True, exist_ok=True)
-        with Job(replace(task.job, runner=runner)) as job:
-            tell(("opened", job.source.frame_count))
-            return _outcome(task, job.run(_seldom(tell)))
+        if not task.out.is_dir():  # it was there at the start, and must not come back without its manifest
+            raise ShmStreamError(f"the folder {task.out} is gone")
+        return function(task, runner, tell)
     except ShmStreamError as error:
         reason = str(error)
     except OSError as error:
@@ -114,6 +152,19 @@ def _make(task: Task, runner, tell: Callable) -> dict:
     except Exception as error:  # one bad file must not stop the others
         reason = f"internal error, please report it: {type(error).__name__}: {error}"
     return {"status": FAILED, "reason": reason}
+
+
+def _make(task: Task, runner, tell: Callable) -> dict:
+    """Make a shot in one piece."""
+    for target in task.shot.targets(task.out):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    statistics = ShotStatistics()
+    with Job(replace(task.job, runner=runner), statistics) as job:
+        tell(("opened", job.source.frame_count))
+        outcome = _outcome(task, job.run(_seldom(tell)))
+    save_statistics(task.out, task.shot.name, statistics, outcome["outputs"])
+    remove_chunks(task)  # of an earlier run that cut it
+    return outcome
 
 
 def _outcome(task: Task, report: Report) -> dict:

@@ -12,7 +12,9 @@ from . import pipeline
 from .engine import Engine
 from .errors import ShmStreamError
 from .frame import Frame
-from .job import Job, JobOptions, Report
+from .job import Job
+from .job_options import JobOptions
+from .job_report import Report
 from .machine import cores, peak_rss_mb
 from .source import open_source
 from .tiles import TILE

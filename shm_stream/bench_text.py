@@ -8,7 +8,8 @@ from pathlib import Path
 
 from . import __version__
 from .bench import Figures
-from .job import JobOptions, Report
+from .job_options import JobOptions
+from .job_report import Report
 from .machine import cores, loaded_versions, processor
 from .preset import get_preset
 from .source_video import open_container, video_stream

@@ -56,8 +56,11 @@ def _run(argv: list[str]) -> int:
     from .attend import attended
     from .job import Job  # after the options: --help and a misspelt option need no media library
     from .progress import open_progress
+    from .qc_job import open_job_report
 
-    with Job(job_options(arguments, _unheard if arguments.quiet else _say)) as job:
+    page = open_job_report(arguments.report, overwrite=arguments.overwrite)
+    options = job_options(arguments, _unheard if arguments.quiet else _say)
+    with Job(options, page.statistics) as job:
         if not arguments.quiet:
             _announce(job, arguments.verbose)
         with (
@@ -65,6 +68,7 @@ def _run(argv: list[str]) -> int:
             open_progress(job.source.frame_count, quiet=arguments.quiet) as progress,
         ):
             report = job.run(progress.update)
+    page.write(options, report)
     return _conclude(report, arguments)
 
 

@@ -6,9 +6,13 @@ Progress, the summary and errors go to stderr; stdout has nothing but the lines 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
+import signal
 import sys
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from .cli import INTERRUPTED
@@ -36,6 +40,9 @@ examples:
   shm-stream batch inbox/ done/ --bg transparent --alpha --watch
   shm-stream batch shots/ results/ --bg blur --progress json | farm-monitor
 """
+
+
+REPORT_HELP = "also write a table (.csv) or the page of OUT/report.html (.html) to PATH (default: OUT/report.csv)"
 
 
 def make_parser() -> Parser:
@@ -71,8 +78,10 @@ def _add_outputs(parser: Parser) -> None:
 def _add_run(parser: Parser) -> None:
     group = parser.add_argument_group("the run")
     group.add_argument("--jobs", metavar="N", type=_count, default=1, help="shots made at the same time (default: 1)")
+    group.add_argument("--chunk", metavar="TIME", type=parse_time, help="cut long videos, for --jobs to share: 0:30")
+    group.add_argument("--timeout", metavar="TIME", type=parse_time, help="give up a shot that takes longer")
     group.add_argument("--watch", action="store_true", help="go on with files that are new or changed, until Ctrl-C")
-    group.add_argument("--report", action="store_true", help="also write OUT/report.csv, a row for each shot")
+    group.add_argument("--report", metavar="PATH", nargs="?", const="", help=REPORT_HELP)
 
 
 def _add_messages(parser: Parser) -> None:
@@ -95,7 +104,7 @@ def run_batch(argv: list[str]) -> int:
     from .batch_progress import open_batch_progress
 
     interrupted = False
-    with Batch(batch_options(arguments)) as batch:
+    with _one_interrupt(), Batch(batch_options(arguments)) as batch:
         progress = open_batch_progress(arguments.progress, quiet=arguments.quiet, verbose=arguments.verbose > 0)
         try:
             with progress:
@@ -103,22 +112,47 @@ def run_batch(argv: list[str]) -> int:
         except KeyboardInterrupt:
             interrupted = True
             batch.close()  # workers end before anything else is said
-        batch.write_report()
     progress.concluded(Counter(result["status"] for result in batch.results.values()), interrupted=interrupted)
-    return _conclude(batch.results, arguments.quiet, interrupted)
+    code = _conclude(batch.results, arguments.quiet, interrupted)
+    batch.write_report()  # last: when it cannot be written, all the rest was said
+    return code
+
+
+@contextlib.contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM ends the batch. Impatient ones after it must not cut the ending short."""
+    if threading.current_thread() is not threading.main_thread():  # interrupts are the main thread's
+        yield
+        return
+    came = []
+
+    def interrupt(number: int, frame) -> None:
+        if not came:
+            came.append(number)
+            raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, interrupt) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before):
+            signal.signal(number, handler)
 
 
 def batch_options(arguments: argparse.Namespace):
     """The parsed command line as BatchOptions."""
     from .batch_options import BatchOptions
-    from .job import JobOptions
+    from .job_options import JobOptions
 
     facts = {**vars(arguments)}
     for name in ("quiet", "verbose", "progress"):
         del facts[name]
-    own = ("alpha", "foreground", "suffix", "image_suffix", "jobs", "watch", "report", "overwrite")
+    own = ("alpha", "foreground", "suffix", "image_suffix", "jobs", "chunk", "timeout", "watch", "report", "overwrite")
     own = {name: facts.pop(name) for name in own}
     folder, out = Path(facts.pop("folder")), Path(facts.pop("out"))
+    if own["report"] is not None:
+        own["report"] = Path(own["report"] or out / "report.csv")
     return BatchOptions(folder, out, JobOptions(input=folder, **facts), **own)
 
 

@@ -18,7 +18,7 @@ from .cli_options import Parser, add_networks, parse_time
 from .errors import InputError, ShmStreamError
 
 if TYPE_CHECKING:
-    from .job import JobOptions
+    from .job_options import JobOptions
 
 SIZES = {"720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}
 """Height and width."""
@@ -95,7 +95,9 @@ def _check(arguments: argparse.Namespace) -> None:
 def _job_options(arguments: argparse.Namespace, clip: Path, folder: Path) -> JobOptions:
     """The job to measure, its networks loaded and its clip made. Raises InputError."""
     from .bench_clip import open_video
-    from .job import Job, JobOptions, choose_runner
+    from .engine_choice import choose_runner
+    from .job import Job
+    from .job_options import JobOptions
 
     open_video(clip)
     options = JobOptions(

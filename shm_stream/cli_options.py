@@ -19,7 +19,7 @@ from .preset import PRESETS
 from .runners import RUNNERS
 
 if TYPE_CHECKING:
-    from .job import JobOptions
+    from .job_options import JobOptions
 
 INPUT = "a video, an image, a folder of images, a camera (0), screen, a stream (rtsp://...), or - for stdin"
 DESCRIPTION = "Cut people out of videos, images and folders of images, and put them before another background."
@@ -68,6 +68,7 @@ def make_parser() -> Parser:
     add_guides(parser)
     add_controls(parser)
     group = parser.add_argument_group("messages")
+    group.add_argument("--report", metavar="PAGE", help="write an HTML page with pictures and what deserves a look")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="count", default=0, help="more facts; -vv: tracebacks of errors")
     group.add_argument("--version", action="version", version=f"shm-stream {__version__}", help="print the version")
@@ -140,10 +141,10 @@ def job_options(arguments: argparse.Namespace, tell: Callable[[str], None]) -> J
 
     `tell` is given a line when a live input or output stalls, is lost or comes back.
     """
-    from .job import JobOptions
+    from .job_options import JobOptions
 
     facts = {**vars(arguments)}
-    for name in ("quiet", "verbose"):
+    for name in ("quiet", "verbose", "report"):
         del facts[name]
     drop_page_options(facts)
     live, controls = live_options(facts, tell), controls_of(facts)

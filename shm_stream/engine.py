@@ -25,7 +25,7 @@ from .light import logits_of
 from .live_controls import LiveControls, Setting
 from .placement import mirrored
 from .planes import new_planes
-from .prior import Prior, softmax, tnet_shape
+from .prior import Prior, PriorState, softmax, tnet_shape
 from .tiles import TILE, active_grid, active_tiles
 from .trimap import Trimap
 from .user_trimap import impose, trimap_logits
@@ -90,12 +90,17 @@ class Engine:
         """Forget the previous frame. Only while no frame is between the stages."""
         self._prior.reset()
 
+    def resume(self, state: PriorState) -> None:
+        """Go on after the frame that left `state`. Only while no frame is between the stages."""
+        self._prior.restore(state)
+
     def tnet(self, work: Work) -> Work:
         """Reduced frame and prior alpha → logits; or a user's trimap → logits."""
         if self._read_trimap(work):
             return work
         x = self._prior.tnet_input(work.frame.picture, tnet_shape(*work.frame.size, self.tnet_size))
         work.new_scene = self._prior.at_cut
+        work.reduced = self._prior.picture
         work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
         if self._uses_prior:
             self._prior.remember(work.logits)

@@ -85,6 +85,7 @@ class CudaEngine(Engine):
             self._prior.remember(self._previous.logits)
         x = self._prior.tnet_input(work.frame.picture, tnet_shape(*pixels.shape[:2], self.tnet_size))
         work.new_scene = self._prior.at_cut
+        work.reduced = self._prior.picture
         with on_stream(self._tnet_stream):
             frame = self._upload(pixels)
             logits = self.runner.network.tnet(self._upload(x).contiguous(memory_format=torch.channels_last))[0]

@@ -6,30 +6,26 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-from . import native, pipeline
+from . import pipeline
 from .background import open_background
-from .controls import NEUTRAL, Controls
-from .delivery import Delivery, for_target
-from .device import choose_device
-from .engine import Engine, check_tnet_size
+from .delivery import for_target
+from .engine import check_tnet_size
+from .engine_choice import choose_runner, fine_kinds, make_engine, stays_planar
 from .errors import InputError, ShmStreamError
 from .guides import open_guides
-from .latency import Latency, LatencyCounter
+from .job_options import JobOptions
+from .job_report import Report
+from .job_sinks import open_file_sink, open_live
+from .latency import LatencyCounter
 from .live_controls import LiveControls
-from .live_options import LiveOptions
-from .live_sink import LiveReport, LiveSink
+from .live_sink import LiveSink
 from .outputs import CAMERA, TRANSPARENT, plan_live, plan_outputs
 from .pace import paced
-from .picture_format import is_pattern
 from .preset import get_preset
-from .runners import load_runner
+from .prior import PriorState
 from .sidecar import Sidecars
-from .sink import is_folder, open_live_sink, open_sink
 from .sink_camera import CameraSink
 from .source import open_source
 from .work import Work
@@ -39,124 +35,14 @@ LIVE_FRAMES = 3
 EDITED = "edge controls, live inputs and the control page work in 8 bits: outputs hold no more"
 
 
-@dataclass(frozen=True)
-class JobOptions:
-    """What to do. None means "not asked for" or "choose the usual"."""
-
-    input: str | os.PathLike
-    """A video, an image, a folder of images, a camera, a screen, a stream, or `-` for stdin."""
-    output: str | os.PathLike | Sequence[str | os.PathLike] | None = None
-    """Where the composite goes: a file or folder, a live output (a URL, a .m3u8 playlist, "-" for stdout), or several
-    with at most one file among them. None: beside the input, with `_composite` in its name."""
-    bg: str | os.PathLike | None = None
-    """An image, a video, a colour, `blur`, `blur:N` or `transparent`."""
-    alpha: str | os.PathLike | None = None
-    """Where the alpha goes, as a grey picture."""
-    foreground: str | os.PathLike | None = None
-    """Where the subject's straight colours go."""
-    vcam: str | None = None
-    """Virtual camera that shows the composite: a device, a pyvirtualcam backend, or "auto"."""
-    preset: str = "live"
-    device: str = "auto"
-    """`auto`, `cpu`, `cuda` or `cuda:N`."""
-    runner: object = None
-    """`native`, `onnxruntime`, `openvino`, `torch`, a loaded runner, or None for the usual one of the device."""
-    tnet_size: int | None = None
-    """T-Net's input has about tnet_size squared pixels; None for the preset's own."""
-    dense: bool = False
-    """Run M-Net on whole frames instead of the tiles where it can matter."""
-    start: float = 0.0
-    """Seconds to skip."""
-    duration: float | None = None
-    """Seconds to take."""
-    frames: int | None = None
-    """Frames to take at most."""
-    rate: Fraction | None = None
-    """Pictures a second of a folder; None: 25."""
-    deinterlace: bool = False
-    """Make whole pictures of the fields of interlaced video."""
-    codec: str | None = None
-    """Video encoder of the composite; of alpha and foreground when there is no composite."""
-    crf: int | None = None
-    """Quality for that encoder, lower is better."""
-    bits: int | None = None
-    """At least that many in each channel of the outputs; None: as many as the source has."""
-    image_format: str | None = None
-    """`png`, `tif`, `exr`, ...: of pictures in folders."""
-    start_number: int | None = None
-    """Of the first picture of a numbered sequence."""
-    alpha_mode: str | None = None
-    """`straight` or `premultiplied`; None: premultiplied in EXR, else straight."""
-    linear: bool | None = None
-    """Linear light or the source's encoding; None: linear in EXR."""
-    sidecar: bool = False
-    """Say what each output is in a JSON file beside it."""
-    target: str | None = None
-    """`nuke`, `resolve`, `premiere`, `obs` or `web`: outputs as that program takes them."""
-    overwrite: bool = False
-    controls: Controls = NEUTRAL
-    """What is done to the edges and where people stand."""
-    trimap: str | os.PathLike | None = None
-    """An image, a folder or a video that stands in for T-Net: 0 background, 255 foreground, else unknown."""
-    holdout: str | os.PathLike | None = None
-    """The same: white where nobody is, whatever the networks say."""
-    keep: str | os.PathLike | None = None
-    """The same: white where somebody is; `holdout` counts more."""
-    person: str = "all"
-    """`all`, or only one: the `largest`, or the one nearest to the `center`, followed from there."""
-    panel: bool = False
-    """A control page shows the composite, so that a live input needs no file."""
-    live: LiveOptions = LiveOptions()
-    """How to open and follow an input that is no file, and who is told of what happens to it and to live outputs."""
-    bitrate: int | None = None
-    """Bits a second of each H.264 stream that goes to a server or playlist; None: by size and rate."""
-    stdout_format: str = "nut"
-    """`nut` or `rawvideo`."""
-    obs: int | None = None
-    """Port at which OBS Studio may fetch cut-outs with alpha."""
-
-
-@dataclass
-class Report:
-    """What a job did."""
-
-    frames: int
-    """How many frames each output holds."""
-    seconds: float
-    """From the first frame asked for until the outputs were complete."""
-    device: str
-    runner: str
-    kernel: str
-    """The path of the per-pixel kernels."""
-    outputs: dict[str, Path | str]
-    """Kind (composite, alpha, foreground, transparent) → file or folder; camera → device; name of a live output → that
-    name, which has no secrets."""
-    interrupted: bool = False
-    """Ctrl-C ended it; the outputs hold what was done until then."""
-    input_warning: str | None = None
-    """What part of the input could not be read (it is missing in the outputs), or None."""
-    warnings: list[str] = field(default_factory=list)
-    """Anything else that was left out, such as audio that does not fit into the container."""
-    dropped: int = 0
-    """Frames of a live input that came while the engine was busy."""
-    reconnects: int = 0
-    """How often a lost live input came back."""
-    latency: Latency | None = None
-    """How long frames were on their way from the decoder to the outputs."""
-    live: list[LiveReport] = field(default_factory=list)
-    """What became of each live output."""
-    stages: list[pipeline.StageTimes] = field(default_factory=list)
-
-    @property
-    def fps(self) -> float:
-        return self.frames / self.seconds if self.seconds > 0 else 0.0
-
-
 class Job:
     """Everything opened and checked, nothing written yet. Use as a context manager; `run` once."""
 
-    def __init__(self, options: JobOptions):
-        """Raises InputError for whatever cannot be used."""
+    def __init__(self, options: JobOptions, statistics=None):
+        """`statistics`: something that is told of each frame as qc_statistics.ShotStatistics is.
+
+        Raises InputError for whatever cannot be used.
+        """
         if options.target is not None:
             options = for_target(options, options.target)
         preset = get_preset(options.preset)
@@ -174,7 +60,9 @@ class Job:
             guides = open_guides(options, self.source)
             opened.callback(guides.close)
             safe = bool(live) or self.source.live
-            self.sinks = {kind: _open_sink(path, kind, options, self.source, safe) for kind, path in planned.items()}
+            self.sinks = {
+                kind: open_file_sink(path, kind, options, self.source, safe=safe) for kind, path in planned.items()
+            }
             if options.alpha_mode is not None and TRANSPARENT not in kinds:
                 raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
             self._sidecars = Sidecars(self.sinks, self.source, overwrite=options.overwrite) if options.sidecar else None
@@ -191,7 +79,7 @@ class Job:
                 fine=fine_kinds(self.sinks, self.source, options) - {*live.values()},
             )
             for target, kind in live.items():
-                self.sinks[target.name] = sink = _open_live_sink(target, kind, options, self.source)
+                self.sinks[target.name] = sink = open_live(target, kind, options, self.source)
                 opened.callback(sink.abort)
             if options.vcam:  # last: from here on the camera is taken
                 self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
@@ -200,6 +88,15 @@ class Job:
         """Each is given every frame's work, its outputs made and not yet given back, in the sink's thread."""
         self._paced = not self.source.live and any(target.protocol != "stdout" for target in live)
         self._latency = LatencyCounter()
+        self._statistics = statistics
+        self._part = options.part
+        self.prior_before: PriorState | None = self._part.prior
+        """What the last frame that was not written left behind."""
+        if self.prior_before is not None:
+            self.engine.resume(self.prior_before)
+            self._resume_statistics()
+        self.last: Work | None = None
+        """The last frame that was written, without its outputs."""
         self._written = 0
         self._stopping = threading.Event()
 
@@ -219,7 +116,7 @@ class Job:
                 stop=getattr(self.source, "stop", None),
                 in_flight=LIVE_FRAMES if self.source.live else None,
             )
-            if result.items == 0:
+            if self._written == 0:
                 if result.interrupted or self._stopping.is_set():
                     raise KeyboardInterrupt
                 raise ShmStreamError(self.source.warning or f"no frame of {self.source.path} could be read")
@@ -238,19 +135,35 @@ class Job:
         for frame in paced(self.source) if self._paced else self.source:
             if self._stopping.is_set():
                 return
-            yield Work(frame)
+            yield Work(self._part.place(frame))
 
     def _write(self, work: Work, on_frame: Callable[[int], None] | None) -> None:
         self.engine.wait(work)
+        if work.frame.index < self._part.lead_in:
+            self._lead_in(work)
+            return
         self._latency.add(time.perf_counter() - work.begun_seconds)
+        if self._statistics is not None:
+            self._statistics.add(work)  # before the encoders get hold of the planes
         for sink in self.sinks.values():
             sink.write(work.frame, work.outputs[sink.kind])
         for watch in self.watchers:
             watch(work)
         self.engine.release(work)
+        self.last = work
         self._written += 1
         if on_frame is not None:
             on_frame(self._written)
+
+    def _lead_in(self, work: Work) -> None:
+        self.prior_before = PriorState(work.reduced, work.logits)
+        if work.frame.index == self._part.lead_in - 1:
+            self._resume_statistics()
+        self.engine.release(work)
+
+    def _resume_statistics(self) -> None:
+        if self._statistics is not None:
+            self._statistics.resume(self.prior_before)
 
     def _finish(self) -> None:
         if self._written:
@@ -269,7 +182,7 @@ class Job:
 
     def _report(self, result: pipeline.PipelineReport, seconds: float) -> Report:
         return Report(
-            frames=result.items,
+            frames=self._written,
             seconds=seconds,
             device=self.engine.runner.device,
             runner=self.engine.runner.name,
@@ -296,37 +209,6 @@ class Job:
         self.close()
 
 
-def choose_runner(preset: str, runner, device: str):
-    """A loaded runner: `runner` itself if it is one already, else by name for the device. Raises InputError."""
-    if runner is not None and not isinstance(runner, str):
-        return runner
-    native.path_name()  # a missing extension or a wrong SHM_STREAM_CPU is said before weights are read
-    return load_runner(preset, runner, choose_device(device, runner))
-
-
-def stays_planar(source, sinks: dict, vcam: str | None) -> bool:
-    """Whether composites need never be RGB: frames come as planes, and all who take composites take those."""
-    takers = [sink for sink in sinks.values() if sink.kind == "composite"]
-    return source.planar and not vcam and all(sink.takes_planes for sink in takers)
-
-
-def fine_kinds(sinks: dict, source, options: JobOptions) -> set[str]:
-    """The kinds that are made in float32: whoever takes them keeps more than 8 bits, and no control can edit them."""
-    if options.panel or source.live or options.controls != NEUTRAL:
-        return set()
-    kinds = {sink.kind for sink in sinks.values() if getattr(sink, "fine", False)}
-    return kinds - {"composite"} if options.vcam else kinds
-
-
-def make_engine(runner, preset, tnet_size: int | None, **options):
-    """The engine for the runner's device; `options` are those of `Engine`."""
-    make = Engine
-    if runner.device.startswith("cuda"):
-        from .engine_cuda import CudaEngine as make
-    tnet_size = preset.tnet_size if tnet_size is None else tnet_size
-    return make(runner, tnet_size=tnet_size, uses_prior=preset.uses_prior, **options)
-
-
 def _open_source(options: JobOptions):
     return open_source(
         options.input,
@@ -336,45 +218,4 @@ def _open_source(options: JobOptions):
         live=options.live,
         deinterlace=options.deinterlace,
         rate=options.rate,
-    )
-
-
-def _open_sink(path: str, kind: str, options: JobOptions, source, safe: bool):
-    main = kind in ("composite", TRANSPARENT) or options.bg is None
-    return open_sink(
-        path,
-        source,
-        kind=kind,
-        codec=options.codec if main else None,
-        crf=options.crf if main else None,
-        overwrite=options.overwrite,
-        audio_from=source.audio_from,
-        start_seconds=options.start,
-        duration_seconds=options.duration,
-        delivery=_delivery(options, kind, path),
-        safe=safe,
-    )
-
-
-def _delivery(options: JobOptions, kind: str, path: str) -> Delivery:
-    """What was asked for, as far as it can be meant for this output: a sequence number is not for a video file."""
-    numbered = is_pattern(Path(path))
-    return Delivery(
-        bits=options.bits,
-        image_format=options.image_format if not numbered and is_folder(path) else None,
-        start_number=options.start_number if numbered or is_folder(path) else None,
-        alpha_mode=options.alpha_mode if kind == TRANSPARENT else None,
-        linear=options.linear,
-    )
-
-
-def _open_live_sink(target, kind: str, options: JobOptions, source):
-    return open_live_sink(
-        target,
-        source,
-        kind=kind,
-        bitrate=options.bitrate,
-        stdout_format=options.stdout_format,
-        overwrite=options.overwrite,
-        tell=options.live.tell,
     )

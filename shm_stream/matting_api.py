@@ -11,9 +11,12 @@ import numpy as np
 from .array_checks import describe
 from .controls import NEUTRAL, Controls
 from .engine import check_tnet_size
+from .engine_choice import choose_runner, make_engine
 from .errors import InputError
 from .frame import Frame
-from .job import Job, JobOptions, Report, choose_runner, make_engine
+from .job import Job
+from .job_options import JobOptions
+from .job_report import Report
 from .live_options import LiveOptions
 from .preset import get_preset
 from .work import Work

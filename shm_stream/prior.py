@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -38,27 +40,42 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=0)
 
 
+@dataclass(frozen=True, eq=False)
+class PriorState:
+    """What a frame leaves behind for the next one."""
+
+    picture: np.ndarray
+    """[h, w, 3] uint8 RGB: the reduced frame."""
+    logits: np.ndarray
+    """[3, h', w'] float32: what T-Net said about it."""
+
+
 class Prior:
     """Remembers the previous frame: its reduced picture (to notice a cut) and what T-Net said about it."""
 
     def __init__(self) -> None:
-        self._picture: np.ndarray | None = None  # [h, w, 3] uint8
+        self.picture: np.ndarray | None = None
+        """[h, w, 3] uint8 RGB: the reduced frame of the last `tnet_input`."""
         self._logits: np.ndarray | None = None  # [3, h', w']
         self.at_cut = False
         """Whether the frame given to `tnet_input` last begins a scene."""
 
     def reset(self) -> None:
         """The next frame is the first of its scene."""
-        self._picture = self._logits = None
+        self.picture = self._logits = None
+
+    def restore(self, state: PriorState) -> None:
+        """Go on after the frame that left `state`."""
+        self.picture, self._logits = state.picture, state.logits
 
     def tnet_input(self, frame: np.ndarray | YuvPlanes, shape: tuple[int, int]) -> np.ndarray:
         """RGB [H, W, 3] uint8 or planes → [1, 4, h, w] float32 in 0..1: area-averaged RGB and the prior alpha."""
         height, width = shape
         picture = reduce_to_rgb(frame, height, width)
-        self.at_cut = self._picture is not None and is_cut(self._picture, picture)
+        self.at_cut = self.picture is not None and is_cut(self.picture, picture)
         if self.at_cut:
             self._logits = None
-        self._picture = picture
+        self.picture = picture
         x = np.empty((1, 4, height, width), np.float32)
         np.multiply(picture.transpose(2, 0, 1), np.float32(1 / 255), out=x[0, :3])
         x[0, 3] = self._alpha(shape)
@@ -72,9 +89,13 @@ class Prior:
         """F_s + U_s/2: certain pixels as they are, unknown ones half covered. 0 when there is no previous frame."""
         if self._logits is None:
             return 0.0
-        trimap = softmax(self._logits)
-        alpha = trimap[Trimap.FOREGROUND] + 0.5 * trimap[Trimap.UNKNOWN]
+        alpha = alpha_of(softmax(self._logits))
         return cv2.resize(alpha, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+
+
+def alpha_of(trimap: np.ndarray) -> np.ndarray:
+    """[3, h, w] probabilities → the prior alpha F_s + U_s/2, [h, w] float32 in 0..1."""
+    return trimap[Trimap.FOREGROUND] + 0.5 * trimap[Trimap.UNKNOWN]
 
 
 def is_cut(previous: np.ndarray, current: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ import av
 import numpy as np
 
 from . import partial
+from .audio import audio_warning
 from .carried import carry_facts, timecode_at
 from .convention import convention_facts, convention_for
 from .delivery import USUAL, Delivery, wanted_bits
@@ -55,7 +56,7 @@ class VideoSink:
         self._cut_start, self._cut_end = cut_start, cut_end
         self._audio_from = audio_from
         if audio_from is not None:
-            self._check_audio()
+            self.warning = audio_warning(audio_from, self._encoding.container, path)
         self._check_aspect()
         self._partial = partial.partial_path(path)
         self._container = self._stream = self._audio = None
@@ -87,13 +88,6 @@ class VideoSink:
             },
             **convention_facts(self._convention, self.kind),
         }  # fmt: skip
-
-    def _check_audio(self) -> None:
-        refused = self._audio_from.refused(self._encoding.container)
-        if refused:
-            names = ", ".join(dict.fromkeys(refused))
-            other = ".mkv" if self._encoding.container != "matroska" else ".mov"
-            self.warning = f"{names} does not fit into {self.path.suffix} and is left out; {other} would keep it"
 
     def _check_aspect(self) -> None:
         """PyAV cannot set what the Matroska and AVI muxers read; only some codecs say it themselves."""
@@ -146,9 +140,7 @@ class VideoSink:
     def _open(self, frame: Frame, size: tuple[int, int]) -> None:
         self._size = size[::-1]
         encoding = self._encoding
-        self._container = av.open(
-            f"file:{self._partial.absolute()}", "w", format=encoding.container, container_options=self._layout()
-        )
+        self._container = open_output(self._partial, encoding.container, safe=self._safe)
         self._stream = add_video_stream(self._container, encoding, self._size, self._source.rate)
         time_base = 1 / self._source.rate if encoding.container == "avi" else frame.time_base
         self._stream.time_base = self._stream.codec_context.time_base = time_base
@@ -170,13 +162,6 @@ class VideoSink:
             timecode = timecode_at(start, skipped, self._source.rate)
             if timecode is not None:
                 self._stream.metadata["timecode"] = timecode
-
-    def _layout(self) -> dict[str, str]:
-        """How the muxer arranges a file."""
-        container = self._encoding.container
-        if self._safe:
-            return SAFE_OPTIONS.get(container, {"flush_packets": "1"})
-        return {"movflags": "+faststart"} if container == "mp4" else {}
 
     def _av_frame(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:
         height, width = picture_size(picture)
@@ -235,3 +220,11 @@ class VideoSink:
         except BaseException:
             self.abort()
             raise
+
+
+def open_output(path: Path, container: str, *, safe: bool = False):
+    """PyAV's output container; `container` is FFmpeg's name. `safe`: see SAFE_OPTIONS. Raises av.FFmpegError."""
+    options = {"movflags": "+faststart"} if container == "mp4" else {}
+    if safe:
+        options = SAFE_OPTIONS.get(container, {"flush_packets": "1"})
+    return av.open(f"file:{path.absolute()}", "w", format=container, container_options=options)

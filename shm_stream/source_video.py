@@ -54,25 +54,28 @@ class VideoSource:
             raise InputError(f"no frame of {self.path} can be decoded; the file is damaged or incomplete")
         if first.interlaced_frame and not self._deinterlace:
             self.notice = f"{self.path} is interlaced: moving edges are combs; --deinterlace makes whole pictures"
-        self._time_base = stream.time_base
+        self.time_base = stream.time_base
         self._upright = Upright(first, stream.sample_aspect_ratio)
         self.width, self.height = self._upright.width, self._upright.height
         self.planar, self.colour = self._upright.planar, self._upright.colour
         self.sample_aspect_ratio = self._upright.sample_aspect_ratio
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         self.bits = self._upright.bits
-        self._step = max(1, round(1 / (self.rate * self._time_base)))  # one frame in units of the time base
+        self._step = max(1, round(1 / (self.rate * self.time_base)))  # one frame in units of the time base
         said = {key.lower(): value for key, value in (container.metadata | stream.metadata).items()}
         self.timecode = said.get("timecode")
-        self._first_pts = first.pts  # None: the file has no timestamps
+        self.first_pts = first.pts  # None: the file has no timestamps
         self._file_seconds = container.duration / 1e6 if container.duration else None
+        if "avi" in container.format.name and self._file_seconds:
+            # without an index, as in a file that was cut off, FFmpeg estimates the duration from the size
+            self._file_seconds = max(self._file_seconds, float(stream.frames / self.rate))
         self._file_frames = stream.frames or (round(self._file_seconds * self.rate) if self._file_seconds else None)
         self.frame_count = self._expected_frames()
 
     @property
     def seconds_skipped(self) -> Fraction:
         """Between the file's first frame and the first one delivered; known once that was delivered."""
-        return (self.origin_seconds or 0) - (self._first_pts or 0) * self._time_base
+        return (self.origin_seconds or 0) - (self.first_pts or 0) * self.time_base
 
     def _expected_frames(self) -> int | None:
         count = self._file_frames
@@ -88,17 +91,17 @@ class VideoSource:
         with closing(self._decoded(progress)) as pictures:
             for index, (picture, pts, duration) in enumerate(self._wanted(pictures, progress)):
                 if index == 0:
-                    origin, self.origin_seconds = pts, pts * self._time_base
+                    origin, self.origin_seconds = pts, pts * self.time_base
                 count = index + 1
                 shown, fine = self._upright(picture)
-                yield Frame(shown, index, pts - origin, self._time_base, duration, fine_picture=fine)
+                yield Frame(shown, index, pts - origin, self.time_base, duration, fine_picture=fine)
         if count == 0 and self.start_seconds:
             raise InputError(f"{self.path} has no frame at or after {self.start_seconds:g} s; use a smaller -ss")
         self.warning, self.exhausted = self._warning(progress, count), True
 
     def _wanted(self, pictures, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int, int]]:
         """(picture, pts, duration) between start and end. A frame lasts until the next one, cut off or not."""
-        first = (self._first_pts or 0) + self._units(self.start_seconds)
+        first = (self.first_pts or 0) + self._units(self.start_seconds)
         end = None if self.duration_seconds is None else first + self._units(self.duration_seconds)
         held, count = None, 0
         for picture, pts in pictures:
@@ -116,8 +119,8 @@ class VideoSource:
 
     def _decoded(self, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int]]:
         """(picture, pts) from the last keyframe at or before the start, pts strictly rising."""
-        target = (self._first_pts or 0) + self._units(self.start_seconds)
-        if self.start_seconds and self._first_pts is not None:
+        target = (self.first_pts or 0) + self._units(self.start_seconds)
+        if self.start_seconds and self.first_pts is not None:
             with open_container(self.path) as container:
                 stream = video_stream(container, self.path)
                 if _seek(container, stream, target):
@@ -136,7 +139,7 @@ class VideoSource:
         return _rising(deinterlaced(pictures, stream) if self._deinterlace else pictures, self._step)
 
     def _units(self, seconds: float) -> int:
-        return round(Fraction(seconds) / self._time_base)
+        return round(Fraction(seconds) / self.time_base)
 
     def _warning(self, progress: _Progress, count: int) -> str | None:
         about = f"{count} of about {max(self.frame_count or 0, count)} frames could be decoded"

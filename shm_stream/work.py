@@ -18,6 +18,8 @@ class Work:
     frame: Frame
     begun_seconds: float = field(default_factory=time.perf_counter)
     """By `time.perf_counter`: when the frame was decoded."""
+    reduced: np.ndarray | None = None
+    """[h, w, 3] uint8 RGB, what T-Net saw, from `tnet`."""
     logits: np.ndarray | None = None
     """[3, h, w] float32, from `tnet`."""
     alpha_raw: np.ndarray | None = None

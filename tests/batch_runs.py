@@ -14,8 +14,7 @@ from pathlib import Path
 import cv2
 from stand_ins import StandInRunner, default_signals, numbered_clip, numbered_frame
 
-from shm_stream import InputError, batch_worker
-from shm_stream import job as job_module
+from shm_stream import InputError, batch_worker, engine_choice
 
 SLOW_VARIABLE = "TEST_BATCH_SECONDS_PER_FRAME"
 TOUCHED_VARIABLE = "TEST_BATCH_TOUCHED"
@@ -41,7 +40,7 @@ class Slow(StandInRunner):
 
 def stand_in_work(connection) -> None:
     """The body of a worker process, without weights."""
-    job_module.load_runner = lambda *_: Slow()
+    engine_choice.load_runner = lambda *_: Slow()
     batch_worker.TELL_SECONDS = 0.0
     batch_worker.work(connection)
 
@@ -57,7 +56,7 @@ class Touching(StandInRunner):
 
 def touching_work(connection) -> None:
     """The body of a worker process whose source changes meanwhile."""
-    job_module.load_runner = lambda *_: Touching()
+    engine_choice.load_runner = lambda *_: Touching()
     batch_worker.work(connection)
 
 
@@ -73,7 +72,7 @@ class Failing(StandInRunner):
 
 def failing_work(connection) -> None:
     """The body of a worker process with an error in it."""
-    job_module.load_runner = lambda *_: Failing()
+    engine_choice.load_runner = lambda *_: Failing()
     batch_worker.work(connection)
 
 
@@ -83,7 +82,7 @@ def unusable_work(connection) -> None:
     def refuse(*_):
         raise InputError("no such thing as a network")
 
-    job_module.load_runner = refuse
+    engine_choice.load_runner = refuse
     batch_worker.work(connection)
 
 

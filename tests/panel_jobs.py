@@ -11,7 +11,8 @@ import numpy as np
 from stand_ins import StandInRunner, write_clip
 
 from shm_stream.desk import open_desk
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.live_options import LiveOptions
 
 SIZE = (96, 128)

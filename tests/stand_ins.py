@@ -16,12 +16,12 @@ SLOW_COMMAND = """
 import sys, time
 sys.path.insert(0, {tests!r})
 from stand_ins import StandInRunner
-from shm_stream import cli, job
+from shm_stream import cli, engine_choice
 class Slow(StandInRunner):
     def mnet(self, x):
         time.sleep({seconds})
         return super().mnet(x)
-job.load_runner = lambda *arguments: Slow()
+engine_choice.load_runner = lambda *arguments: Slow()
 sys.exit(cli.main(sys.argv[1:]))
 """
 

@@ -17,6 +17,8 @@ from shm_stream.batch_files import digest
 from shm_stream.runners import default_runner
 
 pytestmark = pytest.mark.timeout(90)
+OWN = (".jsonl", ".csv", ".html", ".json")
+"""Extensions of what a batch writes for itself."""
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +52,7 @@ def run(monkeypatch, capsys, folder, out):
 
 def results(out: Path) -> dict[str, tuple]:
     """Name → (time of change, sha256) of every result."""
-    files = [path for path in out.rglob("*") if path.is_file() and path.suffix not in (".jsonl", ".csv")]
+    files = [path for path in out.rglob("*") if path.is_file() and path.suffix not in OWN]
     return {path.relative_to(out).as_posix(): (path.stat().st_mtime_ns, digest(path)) for path in files}
 
 

@@ -85,8 +85,10 @@ def test_readme_commands_work(tmp_path, monkeypatch, capsys, arguments):
     shutil.copy(ROOT / "examples" / "beach.jpg", "beach.jpg")
     assert cli.main(arguments) == 0, capsys.readouterr().err
     made = "talk.alpha.mov" if "--alpha" in arguments else "talk.mp4"
-    assert sorted(path.name for path in Path(arguments[2]).iterdir()) == ["manifest.jsonl", made]
+    assert sorted(path.name for path in Path(arguments[2]).iterdir()) == [
+        ".qc", "manifest.jsonl", "report.html", made
+    ]  # fmt: skip
 
 
 def test_the_readme_has_commands():
-    assert len(readme_commands()) == 3
+    assert len(readme_commands()) == 4

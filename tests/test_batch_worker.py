@@ -25,7 +25,7 @@ from shm_stream import batch_pool, cli
 from shm_stream.batch_files import measure
 from shm_stream.batch_shots import Shot
 from shm_stream.batch_worker import Task, is_finished, record
-from shm_stream.job import JobOptions
+from shm_stream.job_options import JobOptions
 
 pytestmark = pytest.mark.timeout(60)
 

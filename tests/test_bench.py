@@ -14,10 +14,10 @@ import pytest
 from media import audio_packets, palette_picture, video_facts, video_times, write_video
 from stand_ins import StandInRunner, default_signals, numbered_clip, read_numbers, slow_command, write_clip
 
-from shm_stream import bench, bench_clip, cli
-from shm_stream import job as job_module
+from shm_stream import bench, bench_clip, cli, engine_choice
 from shm_stream.cover_fit import cover_fit
-from shm_stream.job import JobOptions, choose_runner, make_engine
+from shm_stream.engine_choice import choose_runner, make_engine
+from shm_stream.job_options import JobOptions
 from shm_stream.preset import get_preset
 from shm_stream.source import open_source
 from shm_stream.tiles import TILE, active_tiles
@@ -42,7 +42,7 @@ def run(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(rooms))
 
     def run(*arguments, runner=None):
-        monkeypatch.setattr(job_module, "load_runner", lambda *_: runner or StandInRunner())
+        monkeypatch.setattr(engine_choice, "load_runner", lambda *_: runner or StandInRunner())
         code = cli.main(["bench", *map(str, arguments)])
         assert not list(rooms.iterdir())
         return code, *capsys.readouterr()

@@ -13,7 +13,8 @@ from media import numbered_picture, write_video, yuv_frame
 from stand_ins import StandInRunner
 
 from shm_stream.carried import timecode_at
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -12,8 +12,7 @@ import time
 import pytest
 from stand_ins import StandInRunner, default_signals, numbered_clip, read_numbers, slow_command
 
-from shm_stream import cli, progress
-from shm_stream import job as job_module
+from shm_stream import cli, engine_choice, progress
 from shm_stream.cli_options import job_options, make_parser, parse_time
 
 pytestmark = pytest.mark.timeout(60)
@@ -30,7 +29,7 @@ def run(monkeypatch, capsys):
     """Run the command in this process without weights; (exit code, stderr)."""
 
     def run(*arguments, runner=None):
-        monkeypatch.setattr(job_module, "load_runner", lambda *_: runner or StandInRunner())
+        monkeypatch.setattr(engine_choice, "load_runner", lambda *_: runner or StandInRunner())
         code = cli.main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         assert out == ""

@@ -7,7 +7,7 @@ import pytest
 from stand_ins import StandInRunner, numbered_clip, read_numbers, read_pictures, write_clip
 from test_yuv_planes import WEBCAM
 
-from shm_stream import InputError, cli, edges, matte_video
+from shm_stream import InputError, cli, edges, engine_choice, matte_video
 from shm_stream import engine as engine_module
 from shm_stream import job as job_module
 from shm_stream.colour import ColourTags
@@ -220,7 +220,7 @@ def test_foreground_and_transparent_outputs_follow(left_white, tmp_path):
 
 
 def test_options_reach_the_job(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(job_module, "load_runner", lambda *_: StandInRunner())
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
     seen = []
     monkeypatch.setattr(cli, "summary", lambda report: seen.append(report) or "")
     real = job_module.LiveControls
@@ -248,7 +248,7 @@ def test_options_reach_the_job(tmp_path, monkeypatch, capsys):
     ],
 )
 def test_wrong_options_end_before_anything_is_written(tmp_path, monkeypatch, capsys, words, message):
-    monkeypatch.setattr(job_module, "load_runner", lambda *_: StandInRunner())
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
     clip = numbered_clip(tmp_path / "clip.mp4", 3)
     assert cli.main([str(clip), "--bg", "red", *words.split()]) == 2
     error = capsys.readouterr().err

@@ -20,7 +20,8 @@ from shm_stream.cli import main
 from shm_stream.controls import Controls
 from shm_stream.delivery import Delivery
 from shm_stream.errors import InputError
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.sink import open_sink
 from shm_stream.source import open_source
 from shm_stream.transfer import linear_from_srgb, srgb_from_linear

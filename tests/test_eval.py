@@ -14,8 +14,7 @@ from labelled_photos import RedRunner, block, the_error, write_red
 from stand_ins import StandInRunner, numbered_clip, read_numbers
 from training_setup import write_photo
 
-from shm_stream import InputError, Matting, cli, progress
-from shm_stream import job as job_module
+from shm_stream import InputError, Matting, cli, engine_choice, progress
 from shm_stream.evaluate import find_examples, ranking
 from shm_stream.labelled import VALIDATION_EVERY
 from shm_stream.measures import compare, mean_iou
@@ -45,7 +44,7 @@ def run(monkeypatch, capsys):
     """Run `shm-stream eval` in this process without weights; (exit code, stdout, stderr)."""
 
     def run(*arguments, runner=None):
-        monkeypatch.setattr(job_module, "load_runner", lambda *_: runner or RedRunner())
+        monkeypatch.setattr(engine_choice, "load_runner", lambda *_: runner or RedRunner())
         code = cli.main(["eval", *map(str, arguments)])
         return code, *capsys.readouterr()
 
@@ -267,7 +266,7 @@ def test_help_is_complete_and_the_main_help_names_eval(capsys):
 
 def test_a_file_called_eval_is_still_an_input(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(job_module, "load_runner", lambda *_: StandInRunner())
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
     numbered_clip(tmp_path / "clip.mp4", 3).rename(tmp_path / "eval")
     assert cli.main(["./eval", "--bg", "red", "-o", "o.mp4", "-q"]) == 0, capsys.readouterr().err
     assert read_numbers(tmp_path / "o.mp4") == [0, 1, 2]

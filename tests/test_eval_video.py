@@ -11,8 +11,7 @@ import pytest
 from labelled_photos import RedRunner, the_error
 from stand_ins import write_clip
 
-from shm_stream import Matting, cli
-from shm_stream import job as job_module
+from shm_stream import Matting, cli, engine_choice
 from shm_stream.evaluate_video import measure_against_truth, measure_flicker
 from shm_stream.measures import compare
 from shm_stream.measures_video import dtssd
@@ -59,7 +58,7 @@ def write_folder(folder, pictures):
 @pytest.fixture
 def run(monkeypatch, capsys):
     def run(*arguments, runner=None):
-        monkeypatch.setattr(job_module, "load_runner", lambda *_: runner or RedRunner())
+        monkeypatch.setattr(engine_choice, "load_runner", lambda *_: runner or RedRunner())
         code = cli.main(["eval", *map(str, arguments)])
         return code, *capsys.readouterr()
 

@@ -11,7 +11,8 @@ import pytest
 from stand_ins import StandInRunner, frame_number, numbered_clip, numbered_frame, read_numbers, read_pictures
 
 from shm_stream import InputError, ShmStreamError, matte_video
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.outputs import default_output
 
 pytestmark = pytest.mark.timeout(60)

@@ -13,7 +13,8 @@ from shm_stream import InputError
 from shm_stream.background import open_background
 from shm_stream.controls import NEUTRAL, Controls
 from shm_stream.frame import Frame
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.live_controls import LiveControls
 
 pytestmark = pytest.mark.timeout(60)

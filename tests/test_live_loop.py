@@ -14,9 +14,9 @@ from media import video_times
 from stand_ins import StandInRunner, frame_number, numbered_clip, read_numbers, slow_command
 
 import shm_stream
-from shm_stream import InputError, cli
-from shm_stream import job as job_module
-from shm_stream.job import Job, JobOptions
+from shm_stream import InputError, cli, engine_choice
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.live_options import LiveOptions
 from shm_stream.source import open_source
 
@@ -73,7 +73,7 @@ def test_a_slow_job_drops_and_says_so(clip, tmp_path, monkeypatch, capsys):
             time.sleep(0.1)
             return super().mnet(x)
 
-    monkeypatch.setattr(job_module, "load_runner", lambda *_: Slow())
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: Slow())
     out = tmp_path / "o.mp4"
     assert cli.main([str(clip), "--loop", "--bg", "red", "-o", str(out), "-t", "2"]) == 0
     line = capsys.readouterr().err

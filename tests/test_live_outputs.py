@@ -16,10 +16,11 @@ from live_readers import Reader, free_port, rtmp_server, wait_for_listener
 from media import audio_packets, write_video
 from stand_ins import StandInRunner, numbered_clip, numbered_frame, read_numbers
 
-from shm_stream import cli, live_sink
+from shm_stream import cli, engine_choice, live_sink
 from shm_stream import job as job_module
 from shm_stream.errors import InputError
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.live_options import LiveOptions
 
 pytestmark = pytest.mark.timeout(60)
@@ -110,7 +111,7 @@ def test_server_that_is_gone_at_the_end_is_a_failure(clip, tmp_path, monkeypatch
     port = free_port()
     url, server = rtmp_server(port, limit=5)
     wait_for_listener(port)
-    monkeypatch.setattr(job_module, "load_runner", lambda *_: StandInRunner())
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
     code = cli.main([str(clip), "--bg", "red", "-o", url, "-o", str(tmp_path / "rec.mp4")])
     err = capsys.readouterr().err
     assert code == 1 and "had no connection at the end" in err and "frames sent" in err and "secret" not in err

@@ -13,7 +13,8 @@ import pytest
 from media import audio_packets, palette_picture, read_pictures, video_facts, video_times, write_video
 from stand_ins import StandInRunner
 
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.source import open_source
 
 pytestmark = pytest.mark.timeout(60)

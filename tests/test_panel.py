@@ -22,8 +22,7 @@ from stand_ins import StandInRunner, numbered_clip, read_numbers, read_pictures
 
 aiohttp = pytest.importorskip("aiohttp", reason="pip install 'shm-stream[panel]'")
 
-from shm_stream import InputError, cli, upload  # noqa: E402
-from shm_stream import job as job_module  # noqa: E402
+from shm_stream import InputError, cli, engine_choice, upload  # noqa: E402
 from shm_stream.background_library import BackgroundLibrary  # noqa: E402
 from shm_stream.panel import guard  # noqa: E402
 
@@ -451,7 +450,7 @@ def test_a_fixed_token_must_be_long(monkeypatch):
 
 
 def test_a_port_in_use_is_said_before_anything_is_written(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(job_module, "load_runner", lambda *_: StandInRunner())
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
     clip = numbered_clip(tmp_path / "other.mp4", 3)
 
     async def scenario(client):
@@ -475,7 +474,7 @@ def test_a_port_in_use_is_said_before_anything_is_written(tmp_path, monkeypatch,
     ],
 )
 def test_wrong_page_options_end_before_anything_is_written(tmp_path, monkeypatch, capsys, words, message):
-    monkeypatch.setattr(job_module, "load_runner", lambda *_: StandInRunner())
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
     monkeypatch.chdir(tmp_path)
     clip = numbered_clip(tmp_path / "clip.mp4", 3)
     assert cli.main([str(clip), "--bg", "red", *words.split()]) == 2
@@ -485,7 +484,7 @@ def test_wrong_page_options_end_before_anything_is_written(tmp_path, monkeypatch
 
 
 def test_a_file_with_a_page_is_written_as_ever(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(job_module, "load_runner", lambda *_: StandInRunner())
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
     clip = numbered_clip(tmp_path / "clip.mp4", 8)
     assert cli.main([str(clip), "--bg", "red", "--panel", "0"]) == 0
     assert "control page: http://127.0.0.1:" in capsys.readouterr().err

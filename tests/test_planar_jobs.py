@@ -18,7 +18,8 @@ from shm_stream.colour import ColourTags
 from shm_stream.cover_fit import cover_fit, cover_fit_planes
 from shm_stream.engine import Engine
 from shm_stream.frame import Frame
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.planes import planes_from_rgb, planes_of, rgb_from_planes
 from shm_stream.sink import open_sink
 from shm_stream.source import open_source

@@ -10,7 +10,8 @@ from stand_ins import StandInRunner, frame_number, numbered_clip
 pyvirtualcam = pytest.importorskip("pyvirtualcam")
 
 from shm_stream.errors import InputError  # noqa: E402
-from shm_stream.job import Job, JobOptions  # noqa: E402
+from shm_stream.job import Job  # noqa: E402
+from shm_stream.job_options import JobOptions  # noqa: E402
 
 
 class MemoryBackend:

@@ -8,7 +8,8 @@ import pytest
 from media import audio_packets, numbered_picture, picture_number, video_times, write_video
 from stand_ins import StandInRunner, read_pictures
 
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.live_options import LiveOptions
 
 pytestmark = pytest.mark.timeout(60)

@@ -18,7 +18,8 @@ from stand_ins import StandInRunner, frame_number, numbered_clip, read_numbers
 from stream_senders import Sender, free_port
 
 from shm_stream import InputError, source_stream, stream_connection, stream_reader
-from shm_stream.job import Job, JobOptions
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.live_options import LiveOptions
 from shm_stream.source import open_source
 

@@ -1,0 +1,40 @@
+"""Which engine does a job, and in what form its outputs go to the sinks."""
+
+from __future__ import annotations
+
+from . import native
+from .controls import NEUTRAL
+from .device import choose_device
+from .engine import Engine
+from .runners import load_runner
+
+
+def choose_runner(preset: str, runner, device: str):
+    """A loaded runner: `runner` itself if it is one already, else by name for the device. Raises InputError."""
+    if runner is not None and not isinstance(runner, str):
+        return runner
+    native.path_name()  # a missing extension or a wrong SHM_STREAM_CPU is said before weights are read
+    return load_runner(preset, runner, choose_device(device, runner))
+
+
+def stays_planar(source, sinks: dict, vcam: str | None) -> bool:
+    """Whether composites need never be RGB: frames come as planes, and all who take composites take those."""
+    takers = [sink for sink in sinks.values() if sink.kind == "composite"]
+    return source.planar and not vcam and all(sink.takes_planes for sink in takers)
+
+
+def fine_kinds(sinks: dict, source, options) -> set[str]:
+    """The kinds that are made in float32: whoever takes them keeps more than 8 bits, and no control can edit them."""
+    if options.panel or source.live or options.controls != NEUTRAL:
+        return set()
+    kinds = {sink.kind for sink in sinks.values() if getattr(sink, "fine", False)}
+    return kinds - {"composite"} if options.vcam else kinds
+
+
+def make_engine(runner, preset, tnet_size: int | None, **options):
+    """The engine for the runner's device; `options` are those of `Engine`."""
+    make = Engine
+    if runner.device.startswith("cuda"):
+        from .engine_cuda import CudaEngine as make
+    tnet_size = preset.tnet_size if tnet_size is None else tnet_size
+    return make(runner, tnet_size=tnet_size, uses_prior=preset.uses_prior, **options)

@@ -1,0 +1,56 @@
+"""The sinks of a job, from its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .delivery import Delivery
+from .job_options import JobOptions
+from .live_target import LiveTarget
+from .outputs import TRANSPARENT
+from .part import Part
+from .picture_format import is_pattern
+from .sink import is_folder, open_live_sink, open_sink
+
+
+def open_file_sink(path: str, kind: str, options: JobOptions, source, *, safe: bool):
+    """The sink of a file or folder, from what was asked of the job. Raises InputError."""
+    main = kind in ("composite", TRANSPARENT) or options.bg is None
+    return open_sink(
+        path,
+        source,
+        kind=kind,
+        codec=options.codec if main else None,
+        crf=options.crf if main else None,
+        overwrite=options.overwrite,
+        audio_from=source.audio_from if options.part == Part() else None,
+        start_seconds=options.start,
+        duration_seconds=options.duration,
+        delivery=_delivery(options, kind, path),
+        safe=safe,
+    )
+
+
+def _delivery(options: JobOptions, kind: str, path: str) -> Delivery:
+    """What was asked for, as far as it can be meant for this output: a sequence number is not for a video file."""
+    numbered = is_pattern(Path(path))
+    return Delivery(
+        bits=options.bits,
+        image_format=options.image_format if not numbered and is_folder(path) else None,
+        start_number=options.start_number if numbered or is_folder(path) else None,
+        alpha_mode=options.alpha_mode if kind == TRANSPARENT else None,
+        linear=options.linear,
+    )
+
+
+def open_live(target: LiveTarget, kind: str, options: JobOptions, source):
+    """The sink of a live output, connected. Raises InputError."""
+    return open_live_sink(
+        target,
+        source,
+        kind=kind,
+        bitrate=options.bitrate,
+        stdout_format=options.stdout_format,
+        overwrite=options.overwrite,
+        tell=options.live.tell,
+    )
