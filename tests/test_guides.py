@@ -9,7 +9,7 @@ from stand_ins import StandInRunner, read_pictures, write_clip
 from test_engine import RecordedStreams, TorchStandIn, noise, run_stages, work_of
 
 import shm_stream
-from shm_stream import InputError, cli, matte_video
+from shm_stream import InputError, cli, engine_choice, matte_video
 from shm_stream import engine as engine_module
 from shm_stream import job as job_module
 from shm_stream.background import open_background
@@ -37,7 +37,7 @@ def command(tmp_path, monkeypatch, capsys):
     """Runs `shm-stream` with a stand-in runner; gives (exit code, what it said)."""
 
     def run(*words, runner=None):
-        monkeypatch.setattr(job_module, "load_runner", lambda *_: runner or StandInRunner())
+        monkeypatch.setattr(engine_choice, "load_runner", lambda *_: runner or StandInRunner())
         return cli.main([str(word) for word in words]), capsys.readouterr().err
 
     return run
