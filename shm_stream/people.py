@@ -12,6 +12,8 @@ PRESENT = 0.1
 """Alpha from which a cell belongs to somebody."""
 SPECK = 0.1
 """Regions below this share of the largest are nobody when a person is chosen."""
+SOMEBODY = 0.3
+"""Regions of at least this share of the chosen one are people of their own when they come to touch it."""
 PATIENCE = 12
 """Frames for which a person who is gone is waited for before another is chosen."""
 
@@ -20,8 +22,8 @@ class PersonChoice:
     """Keeps one region of alpha and leaves the others out. Frames come in order; state goes from frame to frame.
 
     Alpha is looked at in a copy of about SIDE cells. Cells of at least PRESENT that touch, or lie one or two apart, are
-    one region: people who touch are one. After the first frame the region that overlaps the previous one most is kept,
-    whatever is largest or nearest to the middle by then.
+    one region. After the first frame the region that overlaps the previous one most is kept, whatever is largest or
+    nearest to the middle by then. Where others come to touch it, the border lies midway between what both were before.
     """
 
     def __init__(self, choice: str):
@@ -32,6 +34,7 @@ class PersonChoice:
     def reset(self) -> None:
         """The next frame begins a scene: choose anew."""
         self._chosen: np.ndarray | None = None  # [h, w] bool
+        self._others: np.ndarray | None = None  # [h, w] bool, people in the same frame
         self._absent = 0
 
     def __call__(self, alpha: np.ndarray) -> np.ndarray:
@@ -41,12 +44,16 @@ class PersonChoice:
         label = self._label(labels, small)
         if label is None:
             return np.zeros_like(alpha)
-        self._chosen = labels == label
-        others = np.float32((labels > 0) & ~self._chosen)
-        # soft edges reach beyond the cells that count as somebody's
-        around = cv2.dilate(np.float32(self._chosen), np.ones((5, 5), np.uint8)) - others
-        weight = cv2.resize(np.maximum(around, 0), alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        mine = self._without_others(labels == label)
+        weight = cv2.resize(_weight(mine, (labels > 0) & ~mine), alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        self._chosen, self._others = mine, _somebody((labels > 0) & ~mine, mine)
         return np.multiply(alpha, weight, out=weight)
+
+    def _without_others(self, region: np.ndarray) -> np.ndarray:
+        """[h, w] bool: the cells of a region that are nearer to the person than to those who stood apart before."""
+        if self._others is None or self._others.shape != region.shape or not (region & self._others).any():
+            return region
+        return region & (_distance_to(self._chosen) <= _distance_to(self._others))
 
     def _label(self, labels: np.ndarray, small: np.ndarray) -> int | None:
         """Of the region to keep; None when there is none, or the person is waited for."""
@@ -58,7 +65,7 @@ class PersonChoice:
             self._absent += 1
             if self._absent <= PATIENCE:
                 return None
-        self._absent = 0
+        self.reset()
         return self._choose(labels, small)
 
     def _choose(self, labels: np.ndarray, small: np.ndarray) -> int | None:
@@ -77,6 +84,23 @@ def find_regions(small: np.ndarray) -> np.ndarray:
     present = np.uint8(small >= PRESENT)
     joined = cv2.morphologyEx(present, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     return cv2.connectedComponents(joined, connectivity=8)[1]
+
+
+def _weight(mine: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """[h, w] bool each → [h, w] float32: soft edges reach beyond the cells that count as somebody's."""
+    return np.float32((cv2.dilate(np.uint8(mine), np.ones((5, 5), np.uint8)) > 0) & ~others)
+
+
+def _somebody(others: np.ndarray, mine: np.ndarray) -> np.ndarray:
+    """[h, w] bool: without the parts that are too small for a person, such as a hand of the chosen one."""
+    labels = cv2.connectedComponents(np.uint8(others), connectivity=8)[1]
+    large = np.bincount(labels.ravel()) >= SOMEBODY * mine.sum()
+    return others & large[labels]
+
+
+def _distance_to(region: np.ndarray) -> np.ndarray:
+    """[h, w] bool → [h, w] float32, in cells."""
+    return cv2.distanceTransform(np.uint8(~region), cv2.DIST_L2, 3)
 
 
 def _small_size(height: int, width: int) -> tuple[int, int]:

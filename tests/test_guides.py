@@ -283,6 +283,22 @@ def test_a_new_scene_chooses_anew_and_nobody_is_no_error():
     assert (guides.choose(crowd(MIDDLE, LEFT), new_scene=True) == crowd(MIDDLE)).all()
 
 
+def test_people_who_come_to_touch_stay_two():
+    choose = PersonChoice("largest")
+    for gap in [40, 20, 8, 2, 0, -2, -4, -6, -4, -2, 0, 2, 8, 20]:
+        one, other = (90, 90, 32), (90 + 32 + 26 + gap, 90, 26)
+        kept, both = choose(crowd(one, other)), crowd(one, other)
+        left, right = slice(0, 118), slice(126, None)
+        assert (kept[:, left] == both[:, left]).all() and not kept[:, right].any(), gap
+
+
+def test_a_hand_that_comes_back_is_kept():
+    choose = PersonChoice("largest")
+    for gap in [-2, 12, 12, -2, -2]:
+        kept = choose(crowd(LEFT, (60 + 30 + 12 + gap, 90, 12)))
+    assert (kept == crowd(LEFT, (100, 90, 12))).all()
+
+
 def test_specks_in_the_middle_are_nobody():
     assert (PersonChoice("center")(crowd(LEFT, (160, 90, 5))) == crowd(LEFT)).all()
 

@@ -151,7 +151,8 @@ def test_a_pipe_from_ffmpeg_to_ffmpeg(tmp_path):
     if shutil.which("ffmpeg") is None:
         pytest.skip("no ffmpeg: apt install ffmpeg")
     command = (
-        f"ffmpeg -v error -i {WEBCAM} -frames:v {COUNT} -vf scale=out_range=tv -pix_fmt yuv420p -c:v rawvideo -f nut - | "
+        f"ffmpeg -v error -i {WEBCAM} -frames:v {COUNT} -vf scale=out_range=tv -pix_fmt yuv420p "
+        "-c:v rawvideo -f nut - | "
         f"{sys.executable} -m shm_stream -q - --bg '#00ff00' -o - | "
         f"ffmpeg -v error -f nut -i - -c:v ffv1 {tmp_path}/out.mkv"
     )
