@@ -191,6 +191,12 @@ def test_files_that_no_batch_made_need_y(run, out):
     assert run("--bg", "red", "-y")[0] == 0 and len(read_numbers(out / "a.mp4")) == 12
 
 
+def test_a_page_that_no_batch_made_is_not_replaced(run, out):
+    out.mkdir()
+    (out / "report.html").write_text("precious")
+    assert run("--bg", "red")[0] == 2 and (out / "report.html").read_text() == "precious"
+
+
 @pytest.mark.parametrize("tail", [b'{"source": "day/c.png", "status": "do', b"\0\0\0", b"17", b'{"source": "\xff'])
 def test_a_torn_last_line_is_mended(run, out, tail):
     run("--bg", "red")
