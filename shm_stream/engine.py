@@ -96,21 +96,21 @@ class Engine:
 
     def tnet(self, work: Work) -> Work:
         """Reduced frame and prior alpha → logits; or a user's trimap → logits."""
-        if self._read_trimap(work):
-            return work
-        x = self._prior.tnet_input(work.frame.picture, tnet_shape(*work.frame.size, self.tnet_size))
-        work.new_scene = self._prior.at_cut
-        work.reduced = self._prior.picture
-        work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
+        shape = tnet_shape(*work.frame.size, self.tnet_size)
+        if not self._read_trimap(work, shape):
+            x = self._prior.tnet_input(work.frame.picture, shape)
+            work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
+        work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
         if self._uses_prior:
             self._prior.remember(work.logits)
         return work
 
-    def _read_trimap(self, work: Work) -> bool:
+    def _read_trimap(self, work: Work, shape: tuple[int, int]) -> bool:
         """Whether a user's trimap, the work's own or that of the guides, takes the place of T-Net."""
         if work.trimap is None and self.guides.trimap is not None:
             work.trimap = self.guides.trimap.at(work.frame)
         if work.trimap is not None:
+            self._prior.see(work.frame.picture, shape)
             work.logits = trimap_logits(work.trimap)
         return work.trimap is not None
 

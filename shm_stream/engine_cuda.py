@@ -75,27 +75,27 @@ class CudaEngine(Engine):
     @torch.inference_mode()
     def tnet(self, work: Work) -> Work:
         pixels = work.frame.pixels
-        if self._read_trimap(work):
-            with on_stream(self._tnet_stream):
-                work.on_device = OnDevice(self._upload(pixels), self._upload(work.logits), Event())
-                work.on_device.logits_ready.record(self._tnet_stream)
-            return work
         if self._previous is not None:
             self._previous.on_device.logits_ready.synchronize()
             self._prior.remember(self._previous.logits)
-        x = self._prior.tnet_input(work.frame.picture, tnet_shape(*pixels.shape[:2], self.tnet_size))
-        work.new_scene = self._prior.at_cut
-        work.reduced = self._prior.picture
+        shape = tnet_shape(*work.frame.size, self.tnet_size)
+        x = None if self._read_trimap(work, shape) else self._prior.tnet_input(work.frame.picture, shape)
+        work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
         with on_stream(self._tnet_stream):
             frame = self._upload(pixels)
-            logits = self.runner.network.tnet(self._upload(x).contiguous(memory_format=torch.channels_last))[0]
-            logits = logits.float().contiguous()
-            work.logits = self._download(logits)
+            logits = self._upload(work.logits) if x is None else self._tnet_logits(x)
+            if x is not None:
+                work.logits = self._download(logits)
             work.on_device = OnDevice(frame, logits, Event())
             work.on_device.logits_ready.record(self._tnet_stream)
         if self._uses_prior:
             self._previous = Work(work.frame, logits=work.logits, on_device=work.on_device)
         return work
+
+    def _tnet_logits(self, x: np.ndarray) -> Tensor:
+        """[1, 4, h, w] float32 → [3, h', w'] float32."""
+        logits = self.runner.network.tnet(self._upload(x).contiguous(memory_format=torch.channels_last))[0]
+        return logits.float().contiguous()
 
     @torch.inference_mode()
     def _draw_alpha_raw(self, work: Work) -> Work:

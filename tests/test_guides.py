@@ -154,6 +154,23 @@ def test_one_trimap_for_a_still_and_from_python(tmp_path, command):
         matting.still(grey_picture(), trimap[:, 1:])
 
 
+def test_a_trimap_for_one_frame_is_the_next_frames_prior():
+    runner = StandInRunner()
+    video = shm_stream.Matting(runner=runner, tnet_size=64).video()
+    video(grey_picture(), stripe(0, 64))
+    video(grey_picture())
+    (x,) = runner.tnet_inputs
+    assert (x[0, 3, :, :20] > 0.95).all() and (x[0, 3, :, -20:] < 0.05).all()
+
+
+def test_the_report_of_a_job_with_a_trimap(tmp_path, command):
+    trimap = save(tmp_path / "t.png", next(moving_trimaps()))
+    words = ["--trimap", trimap, "--alpha", tmp_path / "a.mkv", "--report", tmp_path / "report.html"]
+    code, said = command(clip(tmp_path), *words, runner=HALF)
+    assert code == 0, said
+    assert "<html" in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
