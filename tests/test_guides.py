@@ -197,6 +197,12 @@ def test_what_does_not_fit_ends_before_anything_is_written(tmp_path, monkeypatch
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_still_takes_no_video(tmp_path, command):
+    image, mask = save(tmp_path / "i.png", grey_picture()), write_clip(tmp_path / "m.mp4", [grey_picture()] * 2)
+    code, said = command(image, "--bg", "red", "--keep", mask, "-o", tmp_path / "o.png")
+    assert code == 2 and "m.mp4 has a picture for each frame of a video file; give an image for this input" in said
+
+
 def test_a_folder_that_lacks_a_name(tmp_path, command):
     for name in "ab":
         save(tmp_path / "photos" / f"{name}.png", grey_picture())
