@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .cli_controls import add_controls, controls_of, drop_page_options
+from .cli_guides import add_guides
 from .cli_live import add_live, live_options
 from .delivery import PREMULTIPLIED, STRAIGHT, TARGETS
 from .errors import InputError
@@ -64,6 +65,7 @@ def make_parser() -> Parser:
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
     _add_range(parser)
     add_live(parser)
+    add_guides(parser)
     add_controls(parser)
     group = parser.add_argument_group("messages")
     group.add_argument("--report", metavar="PAGE", help="write an HTML page with pictures and what deserves a look")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,6 +12,22 @@ from .background_blur import shrink_factor, working_size
 from .controls import Controls
 
 PER_HEIGHT = 1 / 1000
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Between which values alpha may be; None: 0 and 1."""
+
+    lowest: np.ndarray | None = None
+    """[H, W] float32 in 0..1"""
+    highest: np.ndarray | None = None
+    """[H, W] float32 in 0..1; counts more than `lowest`."""
+
+    def apply(self, alpha: np.ndarray) -> np.ndarray:
+        """[H, W] float32, within the bounds."""
+        if self.lowest is not None:
+            alpha = np.maximum(alpha, self.lowest)
+        return alpha if self.highest is None else np.minimum(alpha, self.highest)
 
 
 def edit_alpha(alpha: np.ndarray, controls: Controls) -> np.ndarray:

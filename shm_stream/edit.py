@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .controls import NEUTRAL, Controls
-from .edges import edit_alpha
+from .edges import Bounds, edit_alpha
 from .fuse_arguments import Picture
 from .light import despilled, wrapped
 from .placement import placed, placed_alpha
@@ -23,6 +23,8 @@ class Subject:
     """RGB or planes, for composites."""
     foreground: np.ndarray | None = None
     """[H, W, 3] uint8 straight colours, for outputs that want them."""
+    bounds: Bounds = Bounds()
+    """Which no edit of alpha leaves."""
 
 
 def edit_subject(subject: Subject, controls: Controls, background: Picture | None) -> Subject:
@@ -30,7 +32,7 @@ def edit_subject(subject: Subject, controls: Controls, background: Picture | Non
     picture, foreground, place = subject.picture, subject.foreground, controls.place
     if controls.despill and picture is not None:
         picture = despilled(picture, subject.alpha, controls.despill)
-    alpha = edit_alpha(subject.alpha, controls)
+    alpha = subject.bounds.apply(edit_alpha(subject.alpha, controls))
     if place != NEUTRAL.place:
         alpha = placed_alpha(alpha, place)
         picture, foreground = (None if colours is None else placed(colours, place) for colours in (picture, foreground))

@@ -19,6 +19,7 @@ from .fine_outputs import fine_outputs
 from .foreground import estimate_foreground
 from .fuse import fuse_composite, gather
 from .fuse_arguments import Picture
+from .guides import Guides
 from .hold import Held, copy_picture
 from .light import logits_of
 from .live_controls import LiveControls, Setting
@@ -27,6 +28,7 @@ from .planes import new_planes
 from .prior import Prior, PriorState, softmax, tnet_shape
 from .tiles import TILE, active_grid, active_tiles
 from .trimap import Trimap
+from .user_trimap import impose, trimap_logits
 from .work import Work
 
 OUTPUT_KINDS = ("composite", "alpha", "foreground", "transparent")
@@ -47,6 +49,7 @@ class Engine:
         dense=False,
         planar=False,
         fine=(),
+        guides=None,
     ):
         """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`, or LiveControls
         as `controls`, which bring one that may change from frame to frame.
@@ -54,6 +57,7 @@ class Engine:
         `dense`: M-Net draws the whole frame instead of the parts where it can matter.
         `fine`: which outputs are float32, 0 to 1, instead of uint8; these composites are never planes. Controls leave
         their colours as they are.
+        `guides`: what a user says about where people are.
         `planar`: composites of frames that are planes stay planes, of the same matrix and range.
         """
         check_tnet_size(tnet_size)
@@ -68,6 +72,7 @@ class Engine:
         self._dense = dense or runner.halo == 0
         self.planar = planar
         self.fine = frozenset(fine)
+        self.guides = guides or Guides()
         self._held = Held()
         self._gathered: np.ndarray | None = None  # M-Net's input, used by one thread only
 
@@ -90,16 +95,39 @@ class Engine:
         self._prior.restore(state)
 
     def tnet(self, work: Work) -> Work:
-        """Reduced frame and prior alpha → logits."""
-        x = self._prior.tnet_input(work.frame.picture, tnet_shape(*work.frame.size, self.tnet_size))
-        work.reduced = self._prior.picture
-        work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
+        """Reduced frame and prior alpha → logits; or a user's trimap → logits."""
+        shape = tnet_shape(*work.frame.size, self.tnet_size)
+        if not self._read_trimap(work, shape):
+            x = self._prior.tnet_input(work.frame.picture, shape)
+            work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
+        work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
         if self._uses_prior:
             self._prior.remember(work.logits)
         return work
 
+    def _read_trimap(self, work: Work, shape: tuple[int, int]) -> bool:
+        """Whether a user's trimap, the work's own or that of the guides, takes the place of T-Net."""
+        if work.trimap is None and self.guides.trimap is not None:
+            work.trimap = self.guides.trimap.at(work.frame)
+        if work.trimap is not None:
+            self._prior.see(work.frame.picture, shape)
+            work.logits = trimap_logits(work.trimap)
+        return work.trimap is not None
+
     def mnet(self, work: Work) -> Work:
         """Full-size frame and trimap → alpha_raw, where alpha depends on it; elsewhere 0.5 is least wrong."""
+        work = self._draw_alpha_raw(work)
+        if work.trimap is not None:
+            alpha = self.alpha(work)
+            impose(work.trimap, alpha)
+            self._take_alpha(work, alpha)
+        return work
+
+    def _take_alpha(self, work: Work, alpha: np.ndarray) -> None:
+        """Let fusion give alpha [H, W] float32."""
+        work.logits, work.alpha_raw = logits_of(alpha), alpha
+
+    def _draw_alpha_raw(self, work: Work) -> Work:
         if hasattr(self.runner, "draw"):
             return self._draw_blocks(work)
         height, width = work.frame.size
@@ -158,7 +186,7 @@ class Engine:
         return work
 
     def _fuse(self, work: Work, setting: Setting) -> None:
-        wanted, fine, edits = self.outputs - self.fine, self.outputs & self.fine, edits_of(setting)
+        wanted, fine, edits = self.outputs - self.fine, self.outputs & self.fine, edits_of(setting, self.guides)
         frame, background, composite = self._pictures(work, setting) if "composite" in wanted else (None, None, None)
         foreground, estimates = None, wanted & {"foreground", "transparent"}
         if edits:
@@ -177,12 +205,17 @@ class Engine:
         """(picture to composite, foreground where an output wants one); `work` holds the edited alpha from here on."""
         drawn = self._borrow(work, work.frame.size, np.float32)
         fuse_composite(work.logits, work.alpha_raw, alpha=drawn)
-        subject = Subject(drawn, frame)
+        subject = self._guided(work, drawn, frame, edits.mirror)
         if self.outputs & {"foreground", "transparent"}:
             subject.foreground = estimate_foreground(work.frame.pixels, subject.alpha)
         subject = edit_subject(subject, edits, background)
-        work.logits, work.alpha_raw = logits_of(subject.alpha), subject.alpha
+        self._take_alpha(work, subject.alpha)
         return subject.picture, subject.foreground
+
+    def _guided(self, work: Work, alpha: np.ndarray, picture: Picture | None, mirror: bool) -> Subject:
+        """The subject, as far as the guides say that it is one."""
+        bounds = self.guides.bounds(work.frame, mirror)
+        return Subject(bounds.apply(self.guides.choose(alpha, work.new_scene)), picture, bounds=bounds)
 
     def _mirror(self, work: Work) -> None:
         work.frame = replace(work.frame, picture=mirrored(work.frame.picture))
@@ -248,10 +281,12 @@ class Engine:
         return array
 
 
-def edits_of(setting: Setting) -> Controls | None:
-    """What is to be done to the subject, or None: before the scene itself it is left as it is."""
+def edits_of(setting: Setting, guides: Guides) -> Controls | None:
+    """What is to be done to the subject, or None: before the scene itself it is left as it is, but for the guides."""
     off = setting.background is not None and setting.background.kind == "off"
-    return setting.controls if setting.controls.edits and not off else None
+    if setting.controls.edits and not off:
+        return setting.controls
+    return replace(NEUTRAL, mirror=setting.controls.mirror) if guides.edits else None
 
 
 def check_tnet_size(tnet_size: int | None) -> None:

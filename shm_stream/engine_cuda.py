@@ -23,7 +23,7 @@ from torch.cuda import stream as on_stream
 
 from . import torch_ops
 from .controls import Controls
-from .edit import Subject, edit_subject
+from .edit import edit_subject
 from .engine import Engine, edits_of
 from .foreground import estimate_foreground
 from .light import logits_of
@@ -78,21 +78,27 @@ class CudaEngine(Engine):
         if self._previous is not None:
             self._previous.on_device.logits_ready.synchronize()
             self._prior.remember(self._previous.logits)
-        x = self._prior.tnet_input(work.frame.picture, tnet_shape(*pixels.shape[:2], self.tnet_size))
-        work.reduced = self._prior.picture
+        shape = tnet_shape(*work.frame.size, self.tnet_size)
+        x = None if self._read_trimap(work, shape) else self._prior.tnet_input(work.frame.picture, shape)
+        work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
         with on_stream(self._tnet_stream):
             frame = self._upload(pixels)
-            logits = self.runner.network.tnet(self._upload(x).contiguous(memory_format=torch.channels_last))[0]
-            logits = logits.float().contiguous()
-            work.logits = self._download(logits)
+            logits = self._upload(work.logits) if x is None else self._tnet_logits(x)
+            if x is not None:
+                work.logits = self._download(logits)
             work.on_device = OnDevice(frame, logits, Event())
             work.on_device.logits_ready.record(self._tnet_stream)
         if self._uses_prior:
             self._previous = Work(work.frame, logits=work.logits, on_device=work.on_device)
         return work
 
+    def _tnet_logits(self, x: np.ndarray) -> Tensor:
+        """[1, 4, h, w] float32 → [3, h', w'] float32."""
+        logits = self.runner.network.tnet(self._upload(x).contiguous(memory_format=torch.channels_last))[0]
+        return logits.float().contiguous()
+
     @torch.inference_mode()
-    def mnet(self, work: Work) -> Work:
+    def _draw_alpha_raw(self, work: Work) -> Work:
         there = work.on_device
         height, width = there.frame.shape[:2]
         halo = self.runner.halo
@@ -103,13 +109,18 @@ class CudaEngine(Engine):
             there.alpha_raw = alpha_raw[0, 0, :height, :width].float().contiguous()
         return work
 
+    def _take_alpha(self, work: Work, alpha: np.ndarray) -> None:
+        work.logits = logits_of(alpha)
+        with on_stream(self._mnet_stream):
+            self._replace(work, work.on_device.frame, self._upload(work.logits), self._upload(alpha))
+
     @torch.inference_mode()
     def _fuse(self, work: Work, setting: Setting) -> None:
         there, wanted, fine = work.on_device, self.outputs - self.fine, self.outputs & self.fine
         behind = setting.background
         there.logits_ready.synchronize()  # long past: a blurred background reads the logits on the host
         background = behind.at(work.frame, self._probability(work, behind)) if "composite" in wanted else None
-        edits = edits_of(setting)
+        edits = edits_of(setting, self.guides)
         foreground = self._edit_on_host(work, edits, background) if edits else None
         with on_stream(self._mnet_stream):
             there.background = there.frame if background is None else self._keep_on_device(background)
@@ -136,10 +147,11 @@ class CudaEngine(Engine):
 
     def _edit_on_host(self, work: Work, edits: Controls, background: np.ndarray | None) -> np.ndarray | None:
         """What the controls say, done on the CPU; returns the foreground where an output wants one."""
-        alpha, pixels = self.alpha(work), work.frame.pixels
-        subject = Subject(alpha, pixels if "composite" in self.outputs else None)
+        pixels = work.frame.pixels
+        picture = pixels if "composite" in self.outputs else None
+        subject = self._guided(work, self.alpha(work), picture, edits.mirror)
         if self.outputs & {"foreground", "transparent"}:
-            subject.foreground = estimate_foreground(pixels, alpha)
+            subject.foreground = estimate_foreground(pixels, subject.alpha)
         subject = edit_subject(subject, edits, background)
         picture = pixels if subject.picture is None else subject.picture
         with on_stream(self._mnet_stream):

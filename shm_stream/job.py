@@ -14,6 +14,7 @@ from .delivery import for_target
 from .engine import check_tnet_size
 from .engine_choice import choose_runner, fine_kinds, make_engine, stays_planar
 from .errors import InputError, ShmStreamError
+from .guides import open_guides
 from .job_options import JobOptions
 from .job_report import Report
 from .job_sinks import open_file_sink, open_live
@@ -56,6 +57,8 @@ class Job:
             background = open_background(bg, self.source.width, self.source.height) if "composite" in kinds else None
             self.controls = LiveControls(options.controls, background, bg)
             opened.callback(self.controls.close)
+            guides = open_guides(options, self.source)
+            opened.callback(guides.close)
             safe = bool(live) or self.source.live
             self.sinks = {
                 kind: open_file_sink(path, kind, options, self.source, safe=safe) for kind, path in planned.items()
@@ -70,6 +73,7 @@ class Job:
                 options.tnet_size,
                 outputs=kinds,
                 controls=self.controls,
+                guides=guides,
                 dense=options.dense,
                 planar=stays_planar(self.source, self.sinks, options.vcam),
                 fine=fine_kinds(self.sinks, self.source, options) - {*live.values()},

@@ -69,6 +69,14 @@ class JobOptions:
     overwrite: bool = False
     controls: Controls = NEUTRAL
     """What is done to the edges and where people stand."""
+    trimap: str | os.PathLike | None = None
+    """An image, a folder or a video that stands in for T-Net: 0 background, 255 foreground, else unknown."""
+    holdout: str | os.PathLike | None = None
+    """The same: white where nobody is, whatever the networks say."""
+    keep: str | os.PathLike | None = None
+    """The same: white where somebody is; `holdout` counts more."""
+    person: str = "all"
+    """`all`, or only one: the `largest`, or the one nearest to the `center`, followed from there."""
     panel: bool = False
     """A control page shows the composite, so that a live input needs no file."""
     live: LiveOptions = LiveOptions()

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from .array_checks import describe
 from .controls import NEUTRAL, Controls
 from .engine import check_tnet_size
 from .engine_choice import choose_runner, make_engine
@@ -48,9 +49,12 @@ class Matting:
         """What runs them: the name of a runner."""
         return self._runner.name
 
-    def still(self, image: np.ndarray) -> np.ndarray:
-        """Alpha [H, W] float32 in 0..1 of one picture [H, W, 3] uint8 RGB. Raises InputError for another array."""
-        return self.video()(image)
+    def still(self, image: np.ndarray, trimap: np.ndarray | None = None) -> np.ndarray:
+        """Alpha [H, W] float32 in 0..1 of one picture [H, W, 3] uint8 RGB. Raises InputError for another array.
+
+        A `trimap` [H, W] uint8, 0 background, 255 foreground, else unknown, stands in for T-Net.
+        """
+        return self.video()(image, trimap)
 
     def video(self, *, prior: bool = True) -> VideoMatting:
         """A fresh stream of frames: each call remembers the frame before.
@@ -68,11 +72,14 @@ class VideoMatting:
         self._engine = engine
         self._count = 0
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Alpha [H, W] float32 in 0..1 of the next frame [H, W, 3] uint8 RGB. Raises InputError for another array."""
+    def __call__(self, image: np.ndarray, trimap: np.ndarray | None = None) -> np.ndarray:
+        """Alpha [H, W] float32 in 0..1 of the next frame [H, W, 3] uint8 RGB. Raises InputError for another array.
+
+        A `trimap` [H, W] uint8, 0 background, 255 foreground, else unknown, stands in for T-Net.
+        """
         frame = Frame(check_image(image), self._count, self._count, Fraction(1, 25), 1)
         self._count += 1
-        work = Work(frame)
+        work = Work(frame, trimap=None if trimap is None else check_trimap(trimap, frame.size))
         for function in (self._engine.tnet, self._engine.mnet):
             work = function(work)
         return self._engine.alpha(work)
@@ -142,6 +149,13 @@ def check_image(image: np.ndarray) -> np.ndarray:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise InputError(f"image must be [H, W, 3] uint8 RGB, got {list(image.shape)} {image.dtype}{_hint(image)}")
     return np.ascontiguousarray(image)
+
+
+def check_trimap(trimap: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """`trimap` as a C-contiguous [H, W] uint8 array. Raises InputError saying what it is instead."""
+    if not isinstance(trimap, np.ndarray) or trimap.dtype != np.uint8 or trimap.shape != size:
+        raise InputError(f"trimap must be {list(size)} uint8 like its image, got {describe(trimap)}")
+    return np.ascontiguousarray(trimap)
 
 
 def _hint(image: np.ndarray) -> str:

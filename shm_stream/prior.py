@@ -55,8 +55,10 @@ class Prior:
 
     def __init__(self) -> None:
         self.picture: np.ndarray | None = None
-        """[h, w, 3] uint8 RGB: the reduced frame of the last `tnet_input`."""
+        """[h, w, 3] uint8 RGB: the reduced frame that was seen last."""
         self._logits: np.ndarray | None = None  # [3, h', w']
+        self.at_cut = False
+        """Whether that frame begins a scene."""
 
     def reset(self) -> None:
         """The next frame is the first of its scene."""
@@ -66,15 +68,19 @@ class Prior:
         """Go on after the frame that left `state`."""
         self.picture, self._logits = state.picture, state.logits
 
-    def tnet_input(self, frame: np.ndarray | YuvPlanes, shape: tuple[int, int]) -> np.ndarray:
-        """RGB [H, W, 3] uint8 or planes → [1, 4, h, w] float32 in 0..1: area-averaged RGB and the prior alpha."""
-        height, width = shape
-        picture = reduce_to_rgb(frame, height, width)
-        if self.picture is not None and is_cut(self.picture, picture):
+    def see(self, frame: np.ndarray | YuvPlanes, shape: tuple[int, int]) -> None:
+        """Reduce the next frame to `shape` = (h, w), and forget the one before at a cut."""
+        picture = reduce_to_rgb(frame, *shape)
+        self.at_cut = self.picture is not None and is_cut(self.picture, picture)
+        if self.at_cut:
             self._logits = None
         self.picture = picture
-        x = np.empty((1, 4, height, width), np.float32)
-        np.multiply(picture.transpose(2, 0, 1), np.float32(1 / 255), out=x[0, :3])
+
+    def tnet_input(self, frame: np.ndarray | YuvPlanes, shape: tuple[int, int]) -> np.ndarray:
+        """RGB [H, W, 3] uint8 or planes → [1, 4, h, w] float32 in 0..1: area-averaged RGB and the prior alpha."""
+        self.see(frame, shape)
+        x = np.empty((1, 4, *shape), np.float32)
+        np.multiply(self.picture.transpose(2, 0, 1), np.float32(1 / 255), out=x[0, :3])
         x[0, 3] = self._alpha(shape)
         return x
 

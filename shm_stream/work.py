@@ -31,5 +31,9 @@ class Work:
     """Arrays of the engine's pool that go back to it with `release`."""
     taken_at: float = field(default_factory=time.perf_counter)
     """When the source handed the frame over."""
+    trimap: np.ndarray | None = None
+    """[H, W] uint8 drawn by a user, which stands in for T-Net."""
+    new_scene: bool = False
+    """The frame begins a scene, as far as T-Net's stage can tell."""
     on_device: object = None
     """What `engine_cuda` keeps on the GPU."""
