@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from fractions import Fraction
 
 import av
 import numpy as np
+from av.video.reformatter import ColorRange
 
 from .audio import audio_of
+from .colour import LIMITED
 from .errors import InputError, ShmStreamError
 from .frame import Frame
 from .live_encoding import TIME_BASE, copy_picture
@@ -66,7 +69,12 @@ class StdoutSink:
     def _converted(self, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:
         if self.kind == "transparent":
             return av.VideoFrame.from_ndarray(picture, "rgba")
-        return copy_picture(picture, (self._source.width, self._source.height), self._source.colour)
+        size, tags = (self._source.width, self._source.height), self._source.colour
+        limited = replace(tags, range=LIMITED)  # bare pictures do not say their range, and this is what readers take
+        if tags == limited or not isinstance(picture, YuvPlanes):
+            return copy_picture(picture, size, limited)
+        copy = copy_picture(picture, size, tags)
+        return copy.reformat(src_color_range=ColorRange.JPEG, dst_color_range=ColorRange.MPEG)
 
     def _gone(self, error: Exception) -> ShmStreamError:
         return ShmStreamError(f"stdout was closed by its reader after {self._count} frames ({reason_of(error)})")

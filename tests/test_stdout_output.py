@@ -8,8 +8,10 @@ import subprocess
 import av
 import numpy as np
 import pytest
-from media import audio_packets, write_video
+from media import audio_packets, read_pictures, write_video
 from stand_ins import frame_number, numbered_clip, numbered_frame, read_numbers, slow_command
+
+from shm_stream.planes import plane_view
 
 pytestmark = pytest.mark.timeout(60)
 COUNT = 12
@@ -51,6 +53,15 @@ def test_bare_pixels(clip, bg, bytes_a_pixel):
     else:
         luma = pictures[:, : 48 * 128].reshape(COUNT, 48, 128, 1)
         assert [frame_number(picture) for picture in luma] == list(range(COUNT))
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_levels_are_those_that_readers_take(tmp_path, full):
+    grey = np.full((48, 128, 3), 200, np.uint8)
+    clip = write_video(tmp_path / "in.mkv", [grey] * 2, pix_fmt="yuv420p", codec="ffv1", options={}, full=full)
+    (tmp_path / "got.nut").write_bytes(pipe(clip, "--bg", "red").stdout)
+    shown = read_pictures(tmp_path / "got.nut")[0]
+    assert np.abs(plane_view(shown.planes[0]).astype(int) - round(16 + 200 * 219 / 255)).max() <= 1
 
 
 def test_ffmpeg_reads_it(clip, tmp_path):
