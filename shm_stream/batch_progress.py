@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .batch_manifest import SKIPPED, STATUSES
 from .cli_eval import say
 from .progress import PLAIN_INTERVAL_SECONDS, describe
+from .words import counted
 
 
 def open_batch_progress(form: str, *, quiet: bool, verbose: bool):
@@ -192,5 +193,5 @@ def outcome_text(result: dict) -> str:
     """`done, 64 frames in 3.1 s`."""
     if not result["frames"]:
         return result["status"]
-    frames = f"{result['frames']} frame{'s' if result['frames'] != 1 else ''}"
+    frames = counted(result["frames"], "frame")
     return f"{result['status']}, {frames} in {result['seconds']:.1f} s"

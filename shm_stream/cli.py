@@ -12,6 +12,7 @@ import sys
 import traceback
 
 from .cli_options import job_options, make_parser
+from .cli_summary import live_lines, summary
 from .errors import ShmStreamError
 
 INTERRUPTED = 130
@@ -102,42 +103,6 @@ def _conclude(report, arguments) -> int:
         _error(f"interrupted; the outputs hold the first {report.frames} frames")
         return INTERRUPTED
     return 1 if report.input_warning or problems else 0
-
-
-def summary(report) -> str:
-    """`64 frames in 3.1 s (20.6 fps) · device cpu · runner onnxruntime · kernel avx2 → beach.mp4`."""
-    frames = f"{report.frames} frame{'s' if report.frames != 1 else ''}"
-    speed = f"{frames} in {report.seconds:.1f} s ({report.fps:.1f} fps)"
-    paths = ", ".join(str(path) for path in report.outputs.values()) or "control page"
-    facts = f"device {report.device} · runner {report.runner} · kernel {report.kernel}"
-    return f"{speed}{_live(report)} · {facts} → {paths}"
-
-
-def _live(report) -> str:
-    """What became of a live input's other frames; nothing for files."""
-    dropped = f" · {report.dropped} older frames dropped to keep up" if report.dropped else ""
-    again = f" · connected again {report.reconnects} time{'s' if report.reconnects != 1 else ''}"
-    return dropped + (again if report.reconnects else "")
-
-
-def live_lines(report) -> list[str]:
-    """`rtmp://host/live/...: 250 frames sent, 3 dropped, 1 time connected again` for each, and the latency."""
-    lines = []
-    for output in report.live:
-        times = f", connected again {output.reconnects} time{'s' if output.reconnects != 1 else ''}"
-        again = times if output.reconnects else ""
-        lines.append(f"{output.name}: {output.sent} frames sent, {output.dropped} dropped{again}")
-    if lines and report.latency is not None:
-        delays = report.latency
-        lines.append(
-            f"latency from decoder to outputs: {delays.p50_ms:.0f} ms (95 % of frames below {delays.p95_ms:.0f} ms, "
-            f"99 % below {delays.p99_ms:.0f} ms)"
-        )
-    return lines
-
-
-def _unheard(line: str) -> None:
-    """For --quiet."""
 
 
 def _say(line: str) -> None:

@@ -9,6 +9,7 @@ from .batch_manifest import DONE, FAILED, PARTIAL, SKIPPED
 from .qc_curves import curve_rows
 from .qc_findings import MOMENTS, Finding, find, weight
 from .qc_statistics import ShotStatistics
+from .words import counted
 
 STRIP = 8
 """Pictures in a filmstrip."""
@@ -61,7 +62,7 @@ class Card:
 
     def _facts(self) -> str:
         frames = self.result["frames"]
-        facts = [f"{frames} frame{'s' if frames != 1 else ''}"] if frames else []
+        facts = [counted(frames, "frame")] if frames else []
         if self.statistics and frames > 1:
             facts.append(f"{self.statistics.figures.seconds[-1]:.1f} s")
         return f'<span class="facts">{" · ".join(facts)}</span>'

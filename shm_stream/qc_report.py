@@ -15,6 +15,7 @@ from .qc_files import load_statistics
 from .qc_findings import LABELS
 from .qc_page import KEYS, SCRIPT, STYLE
 from .source_images import natural_key
+from .words import counted
 
 NAME = "report.html"
 
@@ -44,7 +45,7 @@ def summary(states: Counter, cards: list[Card]) -> str:
     words = {FAILED: "failed", PARTIAL: "partial", LOOK: "to look at", FINE: "fine"}
     counts = ", ".join(f"{states[state]} {words[state]}" for state in STATES if states[state])
     last = max((card.result["ended"] for card in cards), default="")[:16].replace("T", " ")
-    many = f"{len(cards)} shot{'s' if len(cards) != 1 else ''}"
+    many = counted(len(cards), "shot")
     return f"{many}: {counts} · shm-stream {__version__} · {last} UTC"
 
 

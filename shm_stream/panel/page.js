@@ -55,7 +55,7 @@ function show(next) {
   const { source, engine, outputs, figures } = state;
   $("#source").textContent = `${source.name} · ${source.size.join(" × ")}`;
   const where = outputs.length ? ` · to ${outputs.join(", ")}` : "";
-  const dropped = figures.dropped ? ` · ${figures.dropped} frames dropped to keep up` : "";
+  const dropped = figures.dropped ? ` · ${figures.dropped} ${figures.dropped === 1 ? "frame" : "frames"} dropped to keep up` : "";
   $("#facts").textContent = `device ${engine.device} · runner ${engine.runner} · kernel ${engine.kernel}${where}${dropped}`;
   $("#preview").style.aspectRatio = source.size.join(" / ");
   const words = { none: "running", freeze: "frozen", slate: "be right back" };
