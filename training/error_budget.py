@@ -1,6 +1,6 @@
 """Takes the error of the shipped weights apart: what keeps mean IoU from 100 %.
 
-    python -m training.error_budget --data DATA [--preset live] [--runner onnxruntime] [--json budget.json]
+    python -m training.error_budget --data DATA [--preset live] [--runner native] [--json budget.json]
 
 Mean IoU in percent, as `training.evaluate` measures it, per set:
 
@@ -46,7 +46,8 @@ LARGER = 1.25
 class Options:
     data: Path
     preset: str = "live"
-    runner: str = "onnxruntime"
+    runner: str = ""
+    """Empty: the usual one, as users get it."""
     json: Path | None = None
 
 
@@ -69,7 +70,7 @@ class Budget:
     """The networks at their own size and larger."""
 
     def __init__(self, preset: str, runner_name: str):
-        runner = load_runner(preset, runner_name)
+        runner = load_runner(preset, runner_name or None)
         self.tnet_size = get_preset(preset).tnet_size
         self.matting = Matting(preset, runner=runner)
         self.larger = Matting(preset, runner=runner, tnet_size=round(LARGER * self.tnet_size))

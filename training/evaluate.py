@@ -1,6 +1,6 @@
 """Measures the shipped weights on the validation split, through the pipeline that users run.
 
-    python -m training.evaluate --data DATA [--preset live] [--runner onnxruntime] [--json metrics.json]
+    python -m training.evaluate --data DATA [--preset live] [--runner native] [--json metrics.json]
 
 Whole images, prior channel empty, T-Net input as the command line resizes it.
 
@@ -33,7 +33,8 @@ SETS = ("portraits_soft", "portraits", "fullbody", "groups")
 class Options:
     data: Path
     preset: str = "live"
-    runner: str = "onnxruntime"
+    runner: str = ""
+    """Empty: the usual one, as users get it."""
     tnet_size: int = 0
     json: Path | None = None
 
@@ -63,7 +64,7 @@ def measure_empty(matting: Matting, data: Path) -> dict[str, float]:
 
 def main() -> None:
     o = options.parse(Options, __doc__)
-    runner = load_runner(o.preset, o.runner)
+    runner = load_runner(o.preset, o.runner or None)
     matting, tnet_alone = (
         Matting(o.preset, runner=r, tnet_size=o.tnet_size or None) for r in (runner, WithoutMNet(runner))
     )

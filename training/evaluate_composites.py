@@ -33,7 +33,8 @@ class Options:
     size: int = 720
     seed: int = 7
     preset: str = "live"
-    runner: str = "onnxruntime"
+    runner: str = ""
+    """Empty: the usual one, as users get it."""
     folder: Path | None = None
     json: Path | None = None
 
@@ -76,7 +77,7 @@ def report(rows: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float
 
 def main() -> None:
     o = options.parse(Options, __doc__)
-    runner = load_runner(o.preset, o.runner)
+    runner = load_runner(o.preset, o.runner or None)
     mattings = {
         "tnet_alone": Matting(o.preset, runner=WithoutMNet(runner)),
         "with_mnet": Matting(o.preset, runner=runner),
