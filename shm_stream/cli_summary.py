@@ -26,7 +26,7 @@ def live_lines(report) -> list[str]:
     for output in report.live:
         again = f", connected again {counted(output.reconnects, 'time')}" if output.reconnects else ""
         lines.append(f"{output.name}: {counted(output.sent, 'frame')} sent, {output.dropped} dropped{again}")
-    if lines and report.latency is not None:
+    if report.latency is not None:
         delays = report.latency
         lines.append(
             f"latency from decoder to outputs: {delays.p50_ms:.0f} ms (95 % of frames below {delays.p95_ms:.0f} ms, "

@@ -181,6 +181,7 @@ class Job:
         return [line for line in told if line]
 
     def _report(self, result: pipeline.PipelineReport, seconds: float) -> Report:
+        live = [sink.report() for sink in self.sinks.values() if isinstance(sink, LiveSink)]
         return Report(
             frames=self._written,
             seconds=seconds,
@@ -193,8 +194,8 @@ class Job:
             warnings=self.notices,
             dropped=getattr(self.source, "dropped", 0),
             reconnects=getattr(self.source, "reconnects", 0),
-            latency=self._latency.summary(),
-            live=[sink.report() for sink in self.sinks.values() if isinstance(sink, LiveSink)],
+            latency=self._latency.summary() if live or self.source.live else None,
+            live=live,
             stages=result.stages,
         )
 

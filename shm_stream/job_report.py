@@ -36,7 +36,7 @@ class Report:
     reconnects: int = 0
     """How often a lost live input came back."""
     latency: Latency | None = None
-    """How long frames were on their way from the decoder to the outputs."""
+    """Of live inputs and outputs: how long frames were on their way from the decoder to the outputs."""
     live: list[LiveReport] = field(default_factory=list)
     """What became of each live output."""
     stages: list[StageTimes] = field(default_factory=list)
