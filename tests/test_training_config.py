@@ -77,7 +77,7 @@ def test_an_unknown_config_lists_what_there_is(parse, capsys):
     with pytest.raises(SystemExit) as stopped:
         parse(train_tnet, "tnet", None, "--config=papre", *GIVEN)
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == "error: no config 'papre': give one of live, paper or a .toml file\n"
+    assert capsys.readouterr().err == "error: no config 'papre': give one of live, overfit, paper or a .toml file\n"
 
 
 def test_missing_options_are_named(parse, capsys):
