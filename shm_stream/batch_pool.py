@@ -136,9 +136,15 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=WORK, args=(theirs,), daemon=True)
-        with _ctrl_c_waits():
-            self.process.start()
-        theirs.close()
+        try:
+            with _interrupted_afterwards(), _ctrl_c_waits():
+                self.process.start()
+        except KeyboardInterrupt:
+            self.process.kill()
+            self.end()
+            raise
+        finally:
+            theirs.close()
         self.task: Task | ChunkTask | None = None
         self.sha256: str | None = None
         self.started = 0.0
@@ -177,7 +183,7 @@ class _Worker:
 
 @contextlib.contextmanager
 def _ctrl_c_waits() -> Iterator[None]:
-    """A process started meanwhile never sees SIGINT, not even before its first line runs; ours comes afterwards."""
+    """A process started meanwhile never sees SIGINT, not even before its first line runs."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

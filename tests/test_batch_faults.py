@@ -152,6 +152,7 @@ def test_ctrl_c_while_workers_are_ended_waits_until_they_are(monkeypatch, reques
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     pool = batch_pool.Pool(2)
     pool._workers = [batch_pool._Worker(), batch_pool._Worker()]
+    wait_until(lambda: len(children(os.getpid())) == 2)
     workers = children(os.getpid())
     with pytest.raises(KeyboardInterrupt):
         pool.close()
