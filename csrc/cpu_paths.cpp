@@ -33,6 +33,8 @@ void mnet_rows(const MnetArgs&, int, int, float*);
 }  // namespace avx2
 
 namespace avx512 {
+void fuse_rows(const FuseArgs&, int, int, float*);
+void gather_rows(const GatherArgs&, int, int, float*);
 void mnet_rows(const MnetArgs&, int, int, float*);
 }  // namespace avx512
 
@@ -81,7 +83,7 @@ static bool has_avx512() {  // F, DQ, BW, VL
 
 extern const CpuPath kCpuPaths[] = {
 #if defined(SHM_WITH_AVX2)
-    {"avx512", has_avx512, avx2::fuse_rows, avx2::gather_rows, avx512::mnet_rows},
+    {"avx512", has_avx512, avx512::fuse_rows, avx512::gather_rows, avx512::mnet_rows},
     {"avx2", has_avx2, avx2::fuse_rows, avx2::gather_rows, avx2::mnet_rows},
 #endif
     {"baseline", always, baseline::fuse_rows, baseline::gather_rows, baseline::mnet_rows},
@@ -111,7 +113,8 @@ static void split_rows(int height, size_t floats, int threads, Rows rows) {
 void fuse_cpu(const CpuPath& path, const FuseArgs& args, int threads) {
     if (args.height <= 0 || args.width <= 0) return;
     const int step = by_sites(args) ? 2 : 1;  // both rows of a site are one thread's
-    split_rows((args.height + step - 1) / step, scratch_floats(args.width), threads, [&](int begin, int end, float* scratch) {
+    const size_t floats = scratch_floats(args.width) + 2 * static_cast<size_t>(args.logits_width);
+    split_rows((args.height + step - 1) / step, floats, threads, [&](int begin, int end, float* scratch) {
         path.fuse_rows(args, begin * step, end * step < args.height ? end * step : args.height, scratch);
     });
 }

@@ -78,13 +78,17 @@ SHM_INLINE float exp_nonpositive(float x) {
     return x < kExpCutoff ? 0.0f : p * scale;
 }
 
+SHM_INLINE float smaller(float a, float b) { return a < b ? a : b; }
+SHM_INLINE float larger(float a, float b) { return a > b ? a : b; }
+
+// The largest logit's numerator is 1 and takes no exponential.
 SHM_INLINE Softmax softmax(float foreground, float background, float unknown) {
-    float top = foreground > background ? foreground : background;
-    top = top > unknown ? top : unknown;
-    const float f = exp_nonpositive(foreground - top);
-    const float b = exp_nonpositive(background - top);
-    const float u = exp_nonpositive(unknown - top);
-    return Softmax{f, b, u, (f + b) + u};
+    const float lower = smaller(foreground, background), upper = larger(foreground, background);
+    const float top = larger(upper, unknown), second = exp_nonpositive(smaller(upper, unknown) - top);
+    const float of_lower = exp_nonpositive(lower - top), of_upper = upper > unknown ? 1.0f : second;
+    const float u = upper > unknown ? second : 1.0f;
+    return Softmax{foreground > background ? of_upper : of_lower, foreground > background ? of_lower : of_upper, u,
+                   (1.0f + second) + of_lower};
 }
 
 // alpha = F_s + U_s * alpha_raw, with one division. The numerator never exceeds the sum, so alpha is in 0..1.

@@ -6,6 +6,15 @@
 namespace shm {
 namespace SHM_TARGET {
 
+// Make `upper` and `lower` the rows around output row y; returns the weight of `lower`.
+static float move_to_row(Sampler& s, int y) {
+    const Tap tap = make_tap(y, s.height, s.h);
+    if (s.upper_row != tap.first && s.lower_row == tap.first) swap_rows(s);
+    if (s.upper_row != tap.first) resample_run(s, s.upper_row = tap.first, 0, s.columns, s.upper);
+    if (s.lower_row != tap.second) resample_run(s, s.lower_row = tap.second, 0, s.columns, s.lower);
+    return tap.weight;
+}
+
 // Frame columns [x, x + count) of the row that the sampler stands at.
 static void gather_probabilities(const Sampler& s, float weight, int x, int count, float* __restrict foreground,
                                  float* __restrict background, float* __restrict unknown) {

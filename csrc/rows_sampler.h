@@ -48,30 +48,25 @@ static Sampler make_sampler(const float* logits, int h, int w, int height, int w
                    -1, -1};
 }
 
-static void resample_row(const Sampler& s, int row, float* __restrict out) {
+// Columns [x, x + count) of a source row. `out`: [3, columns].
+static void resample_run(const Sampler& s, int row, int x, int count, float* __restrict out) {
     const int* __restrict first = s.first;
     const int* __restrict second = s.second;
     const float* __restrict weight = s.weight;
     for (int c = 0; c < 3; ++c, out += s.columns) {
         const float* __restrict in = s.logits + (static_cast<ptrdiff_t>(c) * s.h + row) * s.w;
-        for (int i = 0; i < s.columns; ++i)
+        for (int i = x; i < x + count; ++i)
             out[i] = lerp(clean_logit(in[first[i]]), clean_logit(in[second[i]]), weight[i]);
     }
 }
 
-// Make `upper` and `lower` the rows around output row y; returns the weight of `lower`.
-static float move_to_row(Sampler& s, int y) {
-    const Tap tap = make_tap(y, s.height, s.h);
-    if (s.upper_row != tap.first && s.lower_row == tap.first) {
-        float* swap = s.upper;
-        s.upper = s.lower;
-        s.lower = swap;
-        s.lower_row = s.upper_row;
-        s.upper_row = tap.first;
-    }
-    if (s.upper_row != tap.first) resample_row(s, s.upper_row = tap.first, s.upper);
-    if (s.lower_row != tap.second) resample_row(s, s.lower_row = tap.second, s.lower);
-    return tap.weight;
+static void swap_rows(Sampler& s) {
+    float* swap = s.upper;
+    s.upper = s.lower;
+    s.lower = swap;
+    const int row = s.lower_row;
+    s.lower_row = s.upper_row;
+    s.upper_row = row;
 }
 
 }  // namespace SHM_TARGET

@@ -15,8 +15,9 @@ CSRC = HERE.parent / "csrc"
 COMPILER = shutil.which(os.environ.get("CXX", "c++"))
 SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all", "-g", "-O1"]
 EXACT = ["-std=c++17", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-pthread"]
-AVX512 = ("f", "vl", "bw", "dq")
 X86 = platform.machine() in ("x86_64", "AMD64")
+WIDE = {"avx2": ["-mavx2"], "avx512": [f"-mavx512{part}" for part in ("f", "vl", "bw", "dq")]} if X86 else {}
+LANES = {"avx2": 8, "avx512": 16}
 
 
 def can_sanitize(folder: Path) -> bool:
@@ -42,14 +43,13 @@ def test_kernels_are_clean_under_sanitizers_and_agree(tmp_path):
         ("cuda", CSRC / "fuse_cuda.cu", ["-x", "c++"]),
     ]
     for rows in ("fuse_rows", "gather_rows"):
-        for target, flags in (("baseline", []), *([("avx2", ["-mavx2"])] if X86 else [])):
+        for target, flags in {"baseline": [], **WIDE}.items():
             units.append((f"{rows}_{target}", CSRC / f"{rows}.cpp", [f"-DSHM_TARGET={target}", *flags]))
     plain = ["-DSHM_TARGET=baseline", "-DSHM_LANES=4", "-DSHM_PLAIN_LANES"]  # what other compilers get
     units.append(("mnet_rows_baseline", CSRC / "mnet_rows.cpp", plain))
-    if X86:
-        for target, lanes, vectors in (("avx2", 8, ["-mavx2"]), ("avx512", 16, [f"-mavx512{part}" for part in AVX512])):
-            fused = [f"-DSHM_TARGET={target}", f"-DSHM_LANES={lanes}", *vectors, "-mfma", "-ffp-contract=fast"]
-            units.append((f"mnet_rows_{target}", CSRC / "mnet_rows.cpp", fused))
+    for target, vectors in WIDE.items():
+        fused = [f"-DSHM_TARGET={target}", f"-DSHM_LANES={LANES[target]}", *vectors, "-mfma", "-ffp-contract=fast"]
+        units.append((f"mnet_rows_{target}", CSRC / "mnet_rows.cpp", fused))
     for name, source, flags in units:
         words = [COMPILER, *SANITIZE, *EXACT, *features, *includes, *flags, "-c", str(source)]
         subprocess.run([*words, "-o", str(tmp_path / f"{name}.o")], check=True)
