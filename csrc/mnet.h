@@ -31,6 +31,7 @@ struct MnetArgs {
     const uint8_t* depth;     // [blocks of the window]: how many layers a block goes through, 0 to kMnetDepth
     const MnetParameters* parameters;
     Plane alpha_raw;          // [frame_height, frame_width] float32, written; 0.5 in blocks that are not drawn
+    const uint8_t* stale;     // [blocks of the frame]: 0 where alpha_raw is 0.5 already; null: nothing is known of it
 };
 
 // Depths of a block: folded, looked at once, twice, its model written, its pixels drawn.

@@ -128,13 +128,26 @@ static void draw_pixels(Work& w, int row, int dy, int begin, int end, float* alp
     }
 }
 
+static void clear(float* pixels, int begin, int end) {
+    for (int x = begin; x < end; ++x) pixels[x] = 0.5f;
+}
+
+// A row of pixels in row `row` of the frame's blocks.
+static void clear_stale(const MnetArgs& args, int row, float* pixels) {
+    const int width = args.input.frame_width, columns = (width + kMnetBlock - 1) / kMnetBlock;
+    if (!args.stale) return clear(pixels, 0, width);
+    const uint8_t* stale = args.stale + static_cast<ptrdiff_t>(row) * columns;
+    for (int begin, end = 0; next_run(stale, columns, 1, &begin, &end);)
+        clear(pixels, begin * kMnetBlock, end < columns ? end * kMnetBlock : width);
+}
+
 static void draw_row(Work& w, int row) {
     const MnetArgs& args = *w.args;
     for (int dy = 0; dy < kMnetBlock; ++dy) {
         const int y = (row - kMnetReach) * kMnetBlock + dy;
         if (y >= args.input.frame_height) return;
         float* alpha_raw = reinterpret_cast<float*>(at(args.alpha_raw, y, 0));
-        for (int x = 0; x < args.input.frame_width; ++x) alpha_raw[x] = 0.5f;
+        clear_stale(args, row - kMnetReach, alpha_raw);
         for (int begin, end = 0; next_run(depths_of(w, row), w.columns, kMnetDepth, &begin, &end);) {
             const int x = (begin - kMnetReach) * kMnetBlock;
             draw_pixels(w, row, dy, begin, end, alpha_raw + x, args.input.frame_width - x);

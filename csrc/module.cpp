@@ -101,16 +101,17 @@ PYBIND11_MODULE(_native, m) {
     m.attr("mnet_parameters") = sizeof(shm::MnetParameters) / sizeof(float);
     m.def("mnet",
           [](const std::string& path, int threads, uintptr_t l, Size ls, const Picture& f, Size fs, Size corner_,
-             Size s, const Matrix& matrix, uintptr_t depth, uintptr_t parameters, Array ar) {
+             Size s, const Matrix& matrix, uintptr_t depth, uintptr_t parameters, Array ar, uintptr_t stale) {
               const auto& chosen = find_path(path);
               const release_gil released;
               shm::mnet_cpu(chosen,
                             {gather_args(l, ls, f, fs, corner_, s, 0, matrix), reinterpret_cast<const uint8_t*>(depth),
-                             reinterpret_cast<const shm::MnetParameters*>(parameters), plane(ar)},
+                             reinterpret_cast<const shm::MnetParameters*>(parameters), plane(ar),
+                             reinterpret_cast<const uint8_t*>(stale)},
                             threads);
           },
           py::arg("path"), py::arg("threads"), logits, logits_size, frame, frame_size, corner, size, rgb_from_yuv,
-          py::arg("depth"), py::arg("parameters"), alpha_raw);
+          py::arg("depth"), py::arg("parameters"), alpha_raw, py::arg("stale"));
     m.def("fuse_emulated",
           [](Size block, uintptr_t l, Size ls, Size s, Array ar, const Picture& f, const Picture& b, const Picture& c,
              Array a, Array a8) {

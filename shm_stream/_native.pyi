@@ -51,6 +51,7 @@ def mnet(
     depth: int,
     parameters: int,
     alpha_raw: Array,
+    stale: int,
 ) -> None: ...
 def fuse_emulated(
     block: Size,

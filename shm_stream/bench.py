@@ -88,14 +88,14 @@ class TileCounter:
             self.windows += 1
         return self._runner.mnet(x)
 
-    def _draw(self, frame, logits, wanted, alpha_raw):
+    def _draw(self, frame, logits, wanted, alpha_raw, stale=None):
         """Blocks count as the share of the frame that they are."""
         share = wanted.mean()
         if share == 1:
             self.whole_frames += 1
         else:
             self.windows += share * self._tiles_a_frame
-        self._runner.draw(frame, logits, wanted, alpha_raw)
+        self._runner.draw(frame, logits, wanted, alpha_raw, stale)
 
     @property
     def tiles_percent(self) -> float | None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from . import native
-from .buffers import BufferPool
+from .buffers import BufferPool, Canvas
 from .controls import NEUTRAL, Controls
 from .edit import Subject, edit_subject
 from .errors import InputError
@@ -68,6 +68,7 @@ class Engine:
         self._uses_prior = uses_prior
         self._prior = Prior()
         self._pool = BufferPool()
+        self._canvases = BufferPool(make=Canvas)
         # without a halo M-Net sees the whole frame at once, and no part can be computed alone
         self._dense = dense or runner.halo == 0
         self.planar = planar
@@ -147,8 +148,10 @@ class Engine:
         size, block = work.frame.size, self.runner.multiple
         grid = [-(-pixels // block) for pixels in size]
         wanted = np.ones(grid, np.uint8) if self._dense else active_grid(work.logits, *size, block)
-        work.alpha_raw = self._borrow(work, size, np.float32)
-        self.runner.draw(work.frame.picture, work.logits, wanted, work.alpha_raw)
+        work.canvas = canvas = self._canvases.take(size, np.float32)
+        stale, canvas.drawn = canvas.drawn, wanted
+        self.runner.draw(work.frame.picture, work.logits, wanted, canvas.alpha_raw, stale)
+        work.alpha_raw = canvas.alpha_raw
         return work
 
     def _whole_is_cheaper(self, tiles: int, side: int, height: int, width: int) -> bool:
@@ -251,6 +254,9 @@ class Engine:
         work.outputs = {}
         while work.borrowed:
             self._pool.give(work.borrowed.pop())
+        if work.canvas:
+            self._canvases.give(work.canvas)
+            work.canvas = None
 
     def _composites_planes(self, work: Work) -> bool:
         return self.planar and work.frame.planes is not None

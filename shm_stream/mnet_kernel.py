@@ -64,12 +64,20 @@ class MNetKernel:
         self._parameters = parameters
         self._threads = threads
 
-    def draw(self, frame: Picture, logits: np.ndarray, wanted: np.ndarray, alpha_raw: np.ndarray) -> None:
+    def draw(
+        self,
+        frame: Picture,
+        logits: np.ndarray,
+        wanted: np.ndarray,
+        alpha_raw: np.ndarray,
+        stale: np.ndarray | None = None,
+    ) -> None:
         """Writes alpha_raw [H, W] float32: M-Net's where `wanted`, elsewhere 0.5.
 
         frame    [H, W, 3] uint8 RGB or YuvPlanes
         logits   [3, h, w] float32, contiguous
         wanted   [ceil(H/4), ceil(W/4)] uint8: 1 for wanted blocks of 4x4 pixels, 0 for others
+        stale    the same for blocks of alpha_raw that may hold anything: all others hold 0.5 already. None: all may
 
         Raises TypeError for a wrong dtype, ValueError for a wrong shape or layout. Releases the GIL.
         """
@@ -77,7 +85,10 @@ class MNetKernel:
         arguments.check_picture("frame", frame, size)
         arguments.check_logits(logits, size)
         check_array("alpha_raw", alpha_raw, np.float32, size, written=True)
-        check_array("wanted", wanted, np.uint8, tuple(-(-pixels // BLOCK) for pixels in size))
+        grid = tuple(-(-pixels // BLOCK) for pixels in size)
+        check_array("wanted", wanted, np.uint8, grid)
+        if stale is not None:
+            check_array("stale", stale, np.uint8, grid, contiguous=True)
         arguments.check_apart({"alpha_raw": alpha_raw}, {"frame": frame, "logits": logits})
         depth = block_depths(wanted)
         window = ((-REACH * BLOCK,) * 2, tuple(BLOCK * side for side in depth.shape))
@@ -86,6 +97,7 @@ class MNetKernel:
             self._path, self._threads, logits.ctypes.data, logits.shape[1:],
             arguments.picture_pointers(frame), size, *window, arguments.matrix_numbers(tags),
             depth.ctypes.data, self._parameters.ctypes.data, arguments.pointer(alpha_raw),
+            0 if stale is None else stale.ctypes.data,
         )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ TILE = 128
 """Side of a tile in pixels, without halo."""
 THRESHOLD = 0.5 / 255
 """Half an 8-bit step of alpha."""
+_ENOUGH = np.float32(np.log(1 / THRESHOLD - 1))
+"""`unknown_bound` of what is this certain is the threshold."""
 LOGIT_LIMIT = np.float32(1e4)
 """The kernels clamp logits to this (kLogitLimit in csrc/fuse_math.h)."""
 _SLACK = 1e-3
@@ -30,19 +32,28 @@ def unknown_bound(logits: np.ndarray) -> np.ndarray:
     convex, 2·e^(min (a+b)/2). Testing the samples' own U_s would not do: between a sure foreground sample and a
     sure background sample the logits cross, and U_s is large there although it is tiny in both.
     """
-    safe = np.clip(np.nan_to_num(logits, nan=-LOGIT_LIMIT), -LOGIT_LIMIT, LOGIT_LIMIT)
-    a = safe[Trimap.FOREGROUND] - safe[Trimap.UNKNOWN]
-    b = safe[Trimap.BACKGROUND] - safe[Trimap.UNKNOWN]
-    log_two = np.float32(np.log(2))
-    exponent = np.maximum(np.maximum(_cell_minimum(a), _cell_minimum(b)), _cell_minimum((a + b) / 2) + log_two)
-    return 1 / (1 + np.exp(np.minimum(exponent, 80)))
+    return 1 / (1 + np.exp(np.minimum(_certainty(logits), 80)))
 
 
-def _cell_minimum(samples: np.ndarray) -> np.ndarray:
-    """[h, w] → [h+1, w+1] minimum over the corners of each cell; edges repeat."""
-    padded = np.pad(samples, 1, mode="edge")
-    rows = np.minimum(padded[1:], padded[:-1])
-    return np.minimum(rows[:, 1:], rows[:, :-1])
+def _certainty(logits: np.ndarray) -> np.ndarray:
+    """[3, h, w] logits → [h+1, w+1]: the logarithm of the least that e^a + e^b can be."""
+    safe = _within_limit(logits)
+    leads = np.empty((3, safe.shape[1] + 2, safe.shape[2] + 2), np.float32)
+    inner = leads[:, 1:-1, 1:-1]
+    np.subtract(safe[Trimap.FOREGROUND], safe[Trimap.UNKNOWN], out=inner[0])
+    np.subtract(safe[Trimap.BACKGROUND], safe[Trimap.UNKNOWN], out=inner[1])
+    np.add((inner[0] + inner[1]) / 2, np.float32(np.log(2)), out=inner[2])
+    leads[:, 0], leads[:, -1] = leads[:, 1], leads[:, -2]  # edges repeat
+    leads[..., 0], leads[..., -1] = leads[..., 1], leads[..., -2]
+    rows = np.minimum(leads[:, 1:], leads[:, :-1])
+    return np.minimum(rows[..., 1:], rows[..., :-1]).max(axis=0)
+
+
+def _within_limit(logits: np.ndarray) -> np.ndarray:
+    """The logits as the kernels clamp them, which costs little when there is nothing to clamp."""
+    if -LOGIT_LIMIT <= logits.min() and logits.max() <= LOGIT_LIMIT:  # false for NaN
+        return logits
+    return np.clip(np.nan_to_num(logits, nan=-LOGIT_LIMIT), -LOGIT_LIMIT, LOGIT_LIMIT)
 
 
 def active_tiles(logits: np.ndarray, height: int, width: int, tile: int = TILE) -> list[tuple[int, int]]:
@@ -52,7 +63,7 @@ def active_tiles(logits: np.ndarray, height: int, width: int, tile: int = TILE) 
 
 def active_grid(logits: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
     """[ceil(height / side), ceil(width / side)] uint8: 1 for squares of a frame that M-Net has to draw, else 0."""
-    active = (unknown_bound(logits) >= THRESHOLD).view(np.uint8)
+    active = (_certainty(logits) <= _ENOUGH).view(np.uint8)
     rows = _most_in_ranges(active, *_cell_ranges(height, logits.shape[1], side))
     columns = _most_in_ranges(np.ascontiguousarray(rows.T), *_cell_ranges(width, logits.shape[2], side))
     return np.ascontiguousarray(columns.T)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .buffers import Canvas
 from .frame import Frame
 from .yuv_planes import YuvPlanes
 
@@ -29,6 +30,8 @@ class Work:
     The composite of an engine that is `planar` is YuvPlanes when the frame is."""
     borrowed: list[np.ndarray] = field(default_factory=list)
     """Arrays of the engine's pool that go back to it with `release`."""
+    canvas: Canvas | None = None
+    """What `alpha_raw` is drawn on by runners that draw blocks; goes back with `release`."""
     taken_at: float = field(default_factory=time.perf_counter)
     """When the source handed the frame over."""
     trimap: np.ndarray | None = None

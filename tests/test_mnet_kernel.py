@@ -86,6 +86,22 @@ def test_what_else_is_drawn_and_by_whom_changes_nothing(case, threads):
         np.testing.assert_allclose(sparse[drawn], dense[drawn], rtol=0, atol=1e-6, err_msg=path)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    case=planar_cases(smallest=1),
+    shares=st.tuples(*[st.sampled_from([0.0, 0.1, 1.0])] * 2),
+    threads=st.integers(1, 3),
+)
+def test_a_used_array_needs_clearing_only_where_it_was_drawn_on(case, shares, threads):
+    parameters = parameters_of(random_network(3))
+    before, wanted = ((case.random.random(grid_of(case)) < share).astype(np.uint8) for share in shares)
+    for path in PATHS:
+        kernel = MNetKernel(parameters, path=path, threads=threads)
+        used = draw(case, before, parameters, path=path)
+        kernel.draw(case.frame, case.logits, wanted, used, stale=before)
+        assert np.array_equal(used, draw(case, wanted, parameters, path=path))
+
+
 @settings(max_examples=30, deadline=None)
 @given(case=planar_cases(smallest=1), threads=st.integers(1, 3))
 def test_nothing_is_written_beside_alpha_raw(case, threads):

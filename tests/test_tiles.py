@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stand_ins import StandInRunner
 
-from shm_stream import tiles
+from shm_stream import native, tiles
 from shm_stream.engine import Engine
 from shm_stream.frame import Frame
 from shm_stream.fuse import gather
+from shm_stream.runners import load_runner
 from shm_stream.trimap import Trimap
 from shm_stream.work import Work
 
@@ -39,7 +40,7 @@ class ScriptedBlocks(StandInRunner):
     def tnet(self, x):
         return self.logits
 
-    def draw(self, frame, logits, wanted, alpha_raw):
+    def draw(self, frame, logits, wanted, alpha_raw, stale=None):
         drawn = np.kron(wanted, np.ones((self.multiple, self.multiple)))[: frame.shape[0], : frame.shape[1]]
         self.mnet_shapes.append((6, int(drawn.sum()) + 2 * self.halo, 1 + 2 * self.halo))
         alpha_raw[...] = np.where(drawn, frame[..., 0] / 255, 0.5)
@@ -129,3 +130,23 @@ def test_one_unknown_spot_needs_few_tiles_and_fewer_blocks(size):
     for kind, most in ((Scripted, 128 * 128), (ScriptedBlocks, 40 * 40)):
         sparse, dense, asked, _ = alphas(logits, noise(*size), kind)
         assert np.abs(sparse - dense).max() <= 1 and 0 < asked <= most
+
+
+@pytest.mark.skipif(not native.paths()[1:], reason="built without native code")
+def test_frames_do_not_see_what_was_drawn_before_them():
+    """Arrays go round; every frame wants other blocks than the one before."""
+    spots = np.full((3, 3, 24, 40), -20, np.float32)
+    spots[:, Trimap.FOREGROUND] = 20
+    spots[0, :, 3, 3] = spots[1, :, 12:15, 20] = 0
+    runner = load_runner("live", "native")
+    engine = Engine(runner, tnet_size=64, uses_prior=False)
+    drawn, arrays = [], set()
+    for logits in [*spots, *spots]:
+        runner.tnet = lambda x, logits=logits: logits
+        work = engine.mnet(engine.tnet(Work(Frame(noise(96, 160), 0, 0, 1, 1))))
+        arrays.add(work.alpha_raw.ctypes.data)
+        drawn.append(work.alpha_raw.copy())
+        engine.release(work)
+    assert len(arrays) == 1
+    assert [np.array_equal(drawn[i], drawn[i + 3]) for i in range(3)] == [True] * 3
+    assert [int((alpha_raw != 0.5).sum()) > 0 for alpha_raw in drawn[:3]] == [True, True, False]

@@ -31,7 +31,7 @@ class Runner(Protocol):
     def mnet(self, x: np.ndarray) -> np.ndarray:
         """[6, H + 2·halo, W + 2·halo] float32 → alpha_raw [H, W] float32."""
 
-    def draw(self, frame, logits: np.ndarray, wanted: np.ndarray, alpha_raw: np.ndarray) -> None:
+    def draw(self, frame, logits: np.ndarray, wanted: np.ndarray, alpha_raw: np.ndarray, stale=None) -> None:
         """M-Net on a frame itself, only in the wanted blocks of `multiple` pixels: see `MNetKernel.draw`."""
 
 
