@@ -122,7 +122,7 @@ def add_networks(parser: Parser):
     group = parser.add_argument_group("networks")
     group.add_argument("--preset", default="live", help=f"{' or '.join(PRESETS)} (default: live)")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    group.add_argument("--runner", choices=[*RUNNERS], help="what runs the networks (default: by device)")
+    group.add_argument("--runner", choices=[*RUNNERS], help="what runs the networks (default: the fastest there)")
     group.add_argument("--tnet-size", metavar="N", type=_whole, help="T-Net reads about N x N pixels of each frame")
     return group
 

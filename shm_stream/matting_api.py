@@ -27,7 +27,7 @@ class Matting:
 
     preset     "live" or "paper"
     device     "auto", "cpu", "cuda" or "cuda:N"
-    runner     "native", "onnxruntime", "openvino", "torch" or None for the usual one of the device
+    runner     "native", "onnxruntime", "openvino", "torch" or None for the fastest there
     tnet_size  T-Net's input has about tnet_size squared pixels; None for the preset's own
 
     Raises InputError for names that do not exist, a device that cannot be used, or missing weights.

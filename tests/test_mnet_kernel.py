@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import cases, planar_cases, strided
 
-from shm_stream import mnet, mnet_kernel, native, weights
+from shm_stream import mnet, mnet_kernel, native, runners, weights
 from shm_stream.errors import InputError, WeightsError
 from shm_stream.fuse import EMULATED, gather
 from shm_stream.mnet_kernel import MNetKernel, block_depths, pack_parameters
@@ -169,8 +169,11 @@ def test_the_shipped_weights_give_what_onnxruntime_gives(size):
     np.testing.assert_allclose(alpha_raw, expected[: size[0], : size[1]], rtol=0, atol=2e-5)
 
 
-def test_it_is_the_usual_runner_where_kernels_are_used(monkeypatch):
-    assert default_runner("cpu", "live") == "native" == load_runner("live").name
+def test_it_draws_for_the_usual_runners_where_kernels_are_used(monkeypatch):
+    for found, name in (("a package", "openvino"), (None, "native")):
+        monkeypatch.setattr(runners, "find_spec", {"openvino": found}.get)
+        assert default_runner("cpu", "live") == name
+    assert load_runner("live").name == "native"
     assert default_runner("cpu", "paper") == "onnxruntime" and default_runner("cuda:0", "live") == "torch"
     monkeypatch.setenv("SHM_STREAM_CPU", native.REFERENCE)
     assert default_runner("cpu", "live") == "onnxruntime"

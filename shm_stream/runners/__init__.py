@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import InputError
@@ -36,10 +37,13 @@ class Runner(Protocol):
 
 
 def default_runner(device: str, preset: str) -> str:
-    """The fastest one there: torch on a GPU; on a CPU native for `live` if kernels are compiled, else onnxruntime."""
+    """The fastest one there: torch on a GPU; on a CPU onnxruntime, or for `live`, if kernels are compiled, openvino
+    where it is installed and else native."""
     if device != "cpu":
         return "torch"
-    return "native" if preset == "live" and path_name() != REFERENCE else "onnxruntime"
+    if preset != "live" or path_name() == REFERENCE:
+        return "onnxruntime"
+    return "openvino" if find_spec("openvino") else "native"
 
 
 def load_runner(preset: str = "live", runner: str | None = None, device: str = "cpu") -> Runner:
