@@ -23,9 +23,11 @@ from torch.cuda import stream as on_stream
 
 from . import torch_ops
 from .controls import Controls
+from .device_pictures import Transfer, fuse_composite, gather
 from .edit import edit_subject
 from .engine import Engine, edits_of
 from .foreground import estimate_foreground
+from .fuse_arguments import Picture
 from .light import logits_of
 from .live_controls import Setting
 from .placement import mirrored
@@ -37,32 +39,29 @@ from .work import Work
 class OnDevice:
     """What a work item has on the GPU."""
 
-    frame: Tensor
-    """[H, W, 3] uint8 RGB"""
+    frame: list[Tensor]
+    """[H, W, 3] uint8 RGB, or planes Y, U, V"""
     logits: Tensor
     """[3, h, w] float32"""
     logits_ready: Event
     alpha_raw: Tensor | None = None
     """[H, W] float32"""
-    background: Tensor | None = None
-    """[H, W, 3] uint8 RGB"""
+    background: list[Tensor] | None = None
+    """What the frame is"""
     outputs_ready: Event | None = None
     replaced: list[Tensor] = field(default_factory=list)
     """What edits took the place of: the streams may still be reading it."""
 
 
 class CudaEngine(Engine):
-    """`Engine` for a torch runner on a GPU. Each stage may run in a thread of its own.
-
-    Frames are uploaded as RGB, and composites are RGB whatever `planar` asks for.
-    """
+    """`Engine` for a torch runner on a GPU. Each stage may run in a thread of its own."""
 
     def __init__(self, runner, **options):
         super().__init__(runner, **options)
-        self._device = torch.device(runner.device)
-        self._tnet_stream, self._mnet_stream = Stream(self._device), Stream(self._device)
+        device = torch.device(runner.device)
+        self._transfer = Transfer(device)
+        self._tnet_stream, self._mnet_stream = Stream(device), Stream(device)
         self._previous: Work | None = None  # whose logits the prior is made of
-        self._background_on_device: tuple[np.ndarray, Tensor] | None = None
 
     @property
     def kernel(self) -> str:
@@ -74,7 +73,6 @@ class CudaEngine(Engine):
 
     @torch.inference_mode()
     def tnet(self, work: Work) -> Work:
-        pixels = work.frame.pixels
         if self._previous is not None:
             self._previous.on_device.logits_ready.synchronize()
             self._prior.remember(self._previous.logits)
@@ -82,29 +80,35 @@ class CudaEngine(Engine):
         x = None if self._read_trimap(work, shape) else self._prior.tnet_input(work.frame.picture, shape)
         work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
         with on_stream(self._tnet_stream):
-            frame = self._upload(pixels)
-            logits = self._upload(work.logits) if x is None else self._tnet_logits(x)
+            frame = self._transfer.upload_picture(self._picture(work))
+            logits = self._transfer.upload(work.logits) if x is None else self._tnet_logits(x)
             if x is not None:
-                work.logits = self._download(logits)
+                work.logits = self._transfer.download(logits)
             work.on_device = OnDevice(frame, logits, Event())
             work.on_device.logits_ready.record(self._tnet_stream)
         if self._uses_prior:
             self._previous = Work(work.frame, logits=work.logits, on_device=work.on_device)
         return work
 
+    def _picture(self, work: Work) -> Picture:
+        """The frame as it is, or RGB where composites are RGB."""
+        needs_rgb = "composite" in self.outputs - self.fine and not self.planar
+        return work.frame.pixels if needs_rgb else work.frame.picture
+
     def _tnet_logits(self, x: np.ndarray) -> Tensor:
         """[1, 4, h, w] float32 → [3, h', w'] float32."""
-        logits = self.runner.network.tnet(self._upload(x).contiguous(memory_format=torch.channels_last))[0]
+        logits = self.runner.network.tnet(self._transfer.upload(x).contiguous(memory_format=torch.channels_last))[0]
         return logits.float().contiguous()
 
     @torch.inference_mode()
     def _draw_alpha_raw(self, work: Work) -> Work:
         there = work.on_device
-        height, width = there.frame.shape[:2]
+        height, width = work.frame.size
         halo = self.runner.halo
         with on_stream(self._mnet_stream):
             self._mnet_stream.wait_event(there.logits_ready)
-            x = torch_ops.gather(there.frame, there.logits, -halo, -halo, *self.padded_size(height, width))
+            window = (-halo, -halo, *self.padded_size(height, width))
+            x = gather(there.frame, _tags(work), there.logits, *window)
             alpha_raw = self.runner.network.mnet(x[None].contiguous(memory_format=torch.channels_last))
             there.alpha_raw = alpha_raw[0, 0, :height, :width].float().contiguous()
         return work
@@ -112,29 +116,35 @@ class CudaEngine(Engine):
     def _take_alpha(self, work: Work, alpha: np.ndarray) -> None:
         work.logits = logits_of(alpha)
         with on_stream(self._mnet_stream):
-            self._replace(work, work.on_device.frame, self._upload(work.logits), self._upload(alpha))
+            self._replace(work, work.on_device.frame, self._transfer.upload(work.logits), self._transfer.upload(alpha))
 
     @torch.inference_mode()
     def _fuse(self, work: Work, setting: Setting) -> None:
         there, wanted, fine = work.on_device, self.outputs - self.fine, self.outputs & self.fine
         behind = setting.background
         there.logits_ready.synchronize()  # long past: a blurred background reads the logits on the host
-        background = behind.at(work.frame, self._probability(work, behind)) if "composite" in wanted else None
+        background = self._behind(work, behind) if "composite" in wanted else None
         edits = edits_of(setting, self.guides)
         foreground = self._edit_on_host(work, edits, background) if edits else None
         with on_stream(self._mnet_stream):
-            there.background = there.frame if background is None else self._keep_on_device(background)
-            composite, alpha = torch_ops.fuse_composite(there.logits, there.alpha_raw, there.frame, there.background)
+            there.background = there.frame if background is None else self._transfer.keep(background)
+            composite, alpha = fuse_composite(there.logits, there.alpha_raw, there.frame, there.background)
             alpha8 = (alpha * 255 + 0.5).to(torch.uint8)
-            made = {"composite": composite, "alpha": alpha8, "transparent": alpha8}
-            work.outputs = {kind: self._download(made[kind]) for kind in wanted if kind in made}
-            host_alpha = self._download(alpha) if fine or wanted & {"foreground", "transparent"} else None
+            work.outputs = {kind: self._transfer.download(alpha8) for kind in wanted & {"alpha", "transparent"}}
+            if "composite" in wanted:
+                work.outputs["composite"] = self._transfer.download_picture(composite, _tags(work))
+            host_alpha = self._transfer.download(alpha) if fine or wanted & {"foreground", "transparent"} else None
             there.outputs_ready = Event()
             there.outputs_ready.record(self._mnet_stream)
         if host_alpha is not None:
             self.wait(work)
             self._add_foreground(work, host_alpha, foreground)
             work.outputs |= self._fine_outputs(work, setting, host_alpha, fine)
+
+    def _behind(self, work: Work, behind) -> Picture:
+        """The background as a picture of the frame's kind."""
+        at = behind.planes_at if self._composites_planes(work) else behind.at
+        return at(work.frame, self._probability(work, behind))
 
     @torch.inference_mode()
     def _mirror(self, work: Work) -> None:
@@ -143,33 +153,35 @@ class CudaEngine(Engine):
         work.frame = replace(work.frame, picture=mirrored(work.frame.picture))
         work.logits = np.ascontiguousarray(work.logits[..., ::-1])
         with on_stream(self._mnet_stream):
-            self._replace(work, there.frame.flip(1), there.logits.flip(2), there.alpha_raw.flip(1))
+            frame = self._transfer.upload_picture(self._picture(work))
+            self._replace(work, frame, there.logits.flip(2), there.alpha_raw.flip(1))
 
-    def _edit_on_host(self, work: Work, edits: Controls, background: np.ndarray | None) -> np.ndarray | None:
+    def _edit_on_host(self, work: Work, edits: Controls, background: Picture | None) -> np.ndarray | None:
         """What the controls say, done on the CPU; returns the foreground where an output wants one."""
-        pixels = work.frame.pixels
-        picture = pixels if "composite" in self.outputs else None
+        own = self._picture(work)
+        picture = own if "composite" in self.outputs else None
         subject = self._guided(work, self.alpha(work), picture, edits.mirror)
         if self.outputs & {"foreground", "transparent"}:
-            subject.foreground = estimate_foreground(pixels, subject.alpha)
+            subject.foreground = estimate_foreground(work.frame.pixels, subject.alpha)
         subject = edit_subject(subject, edits, background)
-        picture = pixels if subject.picture is None else subject.picture
         with on_stream(self._mnet_stream):
-            self._replace(work, *(self._upload(array) for array in (picture, logits_of(subject.alpha), subject.alpha)))
+            frame = self._transfer.upload_picture(own if subject.picture is None else subject.picture)
+            logits, alpha = (self._transfer.upload(array) for array in (logits_of(subject.alpha), subject.alpha))
+            self._replace(work, frame, logits, alpha)
         return subject.foreground
 
     @staticmethod
-    def _replace(work: Work, frame: Tensor, logits: Tensor, alpha_raw: Tensor) -> None:
+    def _replace(work: Work, frame: list[Tensor], logits: Tensor, alpha_raw: Tensor) -> None:
         there = work.on_device
-        there.replaced += [there.frame, there.logits, there.alpha_raw]
+        there.replaced += [*there.frame, there.logits, there.alpha_raw]
         there.frame, there.logits, there.alpha_raw = frame, logits, alpha_raw
 
     @torch.inference_mode()
     def alpha(self, work: Work) -> np.ndarray:
         there = work.on_device
         with on_stream(self._mnet_stream):
-            _, alpha = torch_ops.fuse_composite(there.logits, there.alpha_raw, there.frame, there.frame)
-            result = self._download(alpha)
+            _, alpha = fuse_composite(there.logits, there.alpha_raw, there.frame, there.frame)
+            result = self._transfer.download(alpha)
             there.outputs_ready = Event()
             there.outputs_ready.record(self._mnet_stream)
         there.outputs_ready.synchronize()
@@ -195,20 +207,7 @@ class CudaEngine(Engine):
         if "transparent" in wanted:
             work.outputs["transparent"] = self._transparent(work, foreground, work.outputs["transparent"])
 
-    def _keep_on_device(self, background: np.ndarray) -> Tensor:
-        """Still backgrounds are one array for all frames and uploaded once."""
-        if self._background_on_device is None or self._background_on_device[0] is not background:
-            self._background_on_device = (background, self._upload(background))
-        return self._background_on_device[1]
 
-    def _upload(self, array: np.ndarray) -> Tensor:
-        host = torch.from_numpy(np.ascontiguousarray(array))
-        if self._device.type == "cuda":
-            host = host.pin_memory()
-        return host.to(self._device, non_blocking=True)
-
-    def _download(self, tensor: Tensor) -> np.ndarray:
-        """The array is complete once an event recorded after this call has passed."""
-        host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=self._device.type == "cuda")
-        host.copy_(tensor, non_blocking=True)
-        return host.numpy()
+def _tags(work: Work):
+    """What the numbers of the frame's planes mean; None for RGB, where nobody asks."""
+    return work.frame.planes.tags if work.frame.planes else None

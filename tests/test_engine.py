@@ -17,14 +17,17 @@ from stand_ins import StandInRunner
 from shm_stream import engine as engine_module
 from shm_stream.background import open_background
 from shm_stream.buffers import BufferPool
+from shm_stream.colour import ColourTags
 from shm_stream.controls import NEUTRAL, Controls
 from shm_stream.engine import Engine
 from shm_stream.errors import InputError
 from shm_stream.frame import Frame
 from shm_stream.live_controls import LiveControls
+from shm_stream.planes import planes_from_rgb
 from shm_stream.prior import CUT_THRESHOLD, Prior, is_cut, softmax, tnet_shape
 from shm_stream.reduce import reduce_picture
 from shm_stream.work import Work
+from shm_stream.yuv_planes import YuvPlanes
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -312,21 +315,38 @@ def cuda(monkeypatch):
     return engine_cuda, RecordedStreams(engine_cuda, monkeypatch).log
 
 
-def test_cuda_engine_computes_what_the_cpu_engine_does(cuda):
-    """On CPU tensors: everything but the streams themselves."""
+def parts(picture) -> list[np.ndarray]:
+    """Arrays of a picture, as numbers that can be subtracted."""
+    planes = [picture.y, picture.u, picture.v] if isinstance(picture, YuvPlanes) else [picture]
+    return [plane.astype(int) for plane in planes]
+
+
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize("background", ["blur:20", "teal", "off"])
+def test_cuda_engine_computes_what_the_cpu_engine_does(cuda, planar, background):
+    """On CPU tensors: everything but the streams themselves. An engine that is not planar gets planes as well."""
     engine_cuda, _ = cuda
     for kinds in (["alpha"], ["composite", "alpha"], engine_module.OUTPUT_KINDS, ["transparent"]):
-        options = {"tnet_size": 32, "outputs": kinds, "background": open_background("blur:20", 50, 37)}
-        here, there = Engine(TorchStandIn(), **options), engine_cuda.CudaEngine(TorchStandIn(), **options)
+        options = {"tnet_size": 32, "outputs": kinds, "planar": planar}
+        engines = [
+            make(TorchStandIn(), **options, background=open_background(background, 50, 37))
+            for make in (Engine, engine_cuda.CudaEngine)
+        ]
         for index, picture in enumerate(moving_clip(3)):
             pixels = np.ascontiguousarray(picture[:37, :50])
-            one, other = (run_stages(engine, work_of(pixels, index)) for engine in (here, there))
-            assert one.outputs.keys() == other.outputs.keys() == set(kinds)
+            pixels = planes_from_rgb(pixels, ColourTags()) if planar or index == 1 else pixels
+            works = [run_stages(engine, work_of(pixels, index)) for engine in engines]
+            one, other = (work.outputs for work in works)
+            assert one.keys() == other.keys() == set(kinds)
             for kind in kinds:
-                assert np.abs(one.outputs[kind].astype(int) - other.outputs[kind]).max() <= 1, kind
-            assert np.allclose(here.alpha(one), there.alpha(other), atol=1e-5)
-            there.release(other)
-            here.release(one)
+                assert isinstance(other[kind], YuvPlanes) == (planar and kind == "composite")
+                for here, there in zip(parts(one[kind]), parts(other[kind]), strict=True):
+                    assert here.shape == there.shape and np.abs(here - there).max() <= 1, kind
+            rounded = not planar and index == 1  # M-Net on the GPU then sees colours in 8 bits
+            alphas = [engine.alpha(work) for engine, work in zip(engines, works)]
+            assert np.allclose(*alphas, atol=0.01 if rounded else 1e-5)
+            for engine, work in zip(engines, works):
+                engine.release(work)
 
 
 @pytest.mark.parametrize("fine", [["alpha"], ["composite"], ["foreground", "transparent"], engine_module.OUTPUT_KINDS])
@@ -343,7 +363,8 @@ def test_fine_outputs_are_the_usual_ones_unrounded_on_both_engines(cuda, fine):
             assert np.abs(picture * np.float32(scale) - usual[kind]).max() <= (1.01 if scale == 1 else 1.51), kind
 
 
-def test_cuda_engine_does_what_the_controls_say(cuda):
+@pytest.mark.parametrize("planar", [False, True])
+def test_cuda_engine_does_what_the_controls_say(cuda, planar):
     engine_cuda, _ = cuda
     settings = [
         Controls(mirror=True),
@@ -354,7 +375,7 @@ def test_cuda_engine_does_what_the_controls_say(cuda):
     kinds = engine_module.OUTPUT_KINDS
     backgrounds = [LiveControls(NEUTRAL, open_background("blur:20", 50, 37)) for _ in range(2)]
     engines = [
-        kind(TorchStandIn(), tnet_size=32, outputs=kinds, controls=live)
+        kind(TorchStandIn(), tnet_size=32, outputs=kinds, controls=live, planar=planar)
         for kind, live in zip((Engine, engine_cuda.CudaEngine), backgrounds)
     ]
     before = None
@@ -362,13 +383,17 @@ def test_cuda_engine_does_what_the_controls_say(cuda):
         works = []
         for engine, live in zip(engines, backgrounds):
             live.change(asdict(controls))
-            works.append(run_stages(engine, work_of(np.ascontiguousarray(picture[:37, :50]), index)))
+            pixels = np.ascontiguousarray(picture[:37, :50])
+            pixels = planes_from_rgb(pixels, ColourTags()) if planar else pixels
+            works.append(run_stages(engine, work_of(pixels, index)))
             engine.wait(works[-1])
-        outputs = [{kind: work.outputs[kind].copy() for kind in kinds} for work in works]
+        outputs = [{kind: parts(work.outputs[kind]) for kind in kinds} for work in works]
         for kind in kinds:
-            assert np.abs(outputs[0][kind].astype(int) - outputs[1][kind]).max() <= 2, (kind, controls)
+            for one, other in zip(outputs[0][kind], outputs[1][kind], strict=True):
+                assert np.abs(one - other).max() <= 2, (kind, controls)
         if index == 3:
-            assert all((outputs[1][kind] == before[kind]).all() for kind in kinds), "frozen"
+            for kind in kinds:
+                assert all(np.array_equal(*pair) for pair in zip(outputs[1][kind], before[kind])), "frozen"
         before = outputs[1]
         for engine, work in zip(engines, works):
             engine.release(work)
