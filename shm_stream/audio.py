@@ -10,8 +10,8 @@ from pathlib import Path
 
 import av
 
-from .source_video import open_container
 from .stream_audio import StreamAudio
+from .video_container import open_container
 
 
 def audio_of(source: str | os.PathLike | StreamAudio) -> FileAudio | StreamAudio:

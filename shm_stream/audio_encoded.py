@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 
 from .audio import AudioCopy
-from .source_video import open_container
+from .video_container import open_container
 
 BITRATE = 128_000
 LAYOUTS = ("mono", "stereo")

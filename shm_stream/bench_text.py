@@ -12,7 +12,7 @@ from .job_options import JobOptions
 from .job_report import Report
 from .machine import cores, loaded_versions, processor
 from .preset import get_preset
-from .source_video import open_container, video_stream
+from .video_container import open_container, video_stream
 
 
 def facts(clip: Path, options: JobOptions, figures: Figures, report: Report) -> dict:

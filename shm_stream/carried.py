@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
-from .source_video import open_container
+from .video_container import open_container
 
 OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "timecode"}
 """Metadata that describes the input's own bytes (or, timecode, one moment of it)."""

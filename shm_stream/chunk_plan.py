@@ -10,7 +10,8 @@ from pathlib import Path
 import av
 
 from .job_options import JobOptions
-from .source_video import VideoSource, open_container, video_stream
+from .source_video import VideoSource
+from .video_container import open_container, video_stream
 
 LEAD_IN = 24
 """Frames before a chunk that bring the prior to where it would be. The trimap forgets how it began: in 16 starts in

@@ -134,6 +134,7 @@ def _add_range(parser: Parser) -> None:
     group.add_argument("--frames", metavar="N", type=_whole, help="take at most N frames")
     group.add_argument("--rate", metavar="R", type=parse_rate, help="pictures a second of a folder (default: 25)")
     group.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced video")
+    group.add_argument("--hwaccel", metavar="DEVICE", help="decode a video file on a GPU: cuda, qsv, ...")
 
 
 def job_options(arguments: argparse.Namespace, tell: Callable[[str], None]) -> JobOptions:

@@ -219,4 +219,5 @@ def _open_source(options: JobOptions):
         live=options.live,
         deinterlace=options.deinterlace,
         rate=options.rate,
+        hwaccel=options.hwaccel,
     )

@@ -48,6 +48,8 @@ class JobOptions:
     """Pictures a second of a folder; None: 25."""
     deinterlace: bool = False
     """Make whole pictures of the fields of interlaced video."""
+    hwaccel: str | None = None
+    """What decodes a video file instead of the CPU: `cuda`, ... None: the CPU."""
     codec: str | None = None
     """Video encoder of the composite; of alpha and foreground when there is no composite."""
     crf: int | None = None

@@ -14,8 +14,8 @@ from .audio import AudioCopy, copied_stream
 from .carried import carry_facts
 from .errors import ShmStreamError
 from .sink_video import open_output
-from .source_video import open_container
 from .video_codecs import container_of
+from .video_container import open_container
 
 
 def join_videos(

@@ -14,10 +14,8 @@ from .deinterlace import deinterlaced
 from .errors import InputError
 from .frame import Frame
 from .upright import Upright
+from .video_container import open_container, seek, video_stream
 
-THREADS = 2  # of the decoder; slice threads add no delay and end cleanly when a run stops early
-LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-"""Titles that are not UTF-8 must not stop a video; PyAV from 19 on always takes them."""
 INDEXED_FORMATS = ("mov", "matroska", "avi")
 """Containers whose header states the true duration, so that a missing end can be noticed."""
 
@@ -31,7 +29,9 @@ class VideoSource:
     kind = "video"
     live = False
 
-    def __init__(self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None, deinterlace=False):
+    def __init__(
+        self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None, deinterlace=False, hwaccel=None
+    ):
         self.path = path
         self.files = [path]
         self.audio_from = path
@@ -43,9 +43,12 @@ class VideoSource:
         self.warning: str | None = None
         self.notice: str | None = None
         self.exhausted = False
-        self._deinterlace = deinterlace
-        with open_container(path) as container:
+        self._deinterlace, self._hwaccel = deinterlace, hwaccel
+        with self._open() as container:
             self._read_header(container, video_stream(container, path))
+
+    def _open(self):
+        return open_container(self.path, self._hwaccel)
 
     def _read_header(self, container, stream) -> None:
         """Facts from the header and the first frame."""
@@ -121,9 +124,9 @@ class VideoSource:
         """(picture, pts) from the last keyframe at or before the start, pts strictly rising."""
         target = (self.first_pts or 0) + self._units(self.start_seconds)
         if self.start_seconds and self.first_pts is not None:
-            with open_container(self.path) as container:
+            with self._open() as container:
                 stream = video_stream(container, self.path)
-                if _seek(container, stream, target):
+                if seek(container, stream, target):
                     pictures = self._pictures(container, stream, progress)
                     head = next(pictures, None)
                     if head is not None and head[1] <= target:
@@ -131,7 +134,7 @@ class VideoSource:
                         yield from pictures
                         return
             progress.reset()  # no index, or one that leads past the target: read from the beginning
-        with open_container(self.path) as container:
+        with self._open() as container:
             yield from self._pictures(container, video_stream(container, self.path), progress)
 
     def _pictures(self, container, stream, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int]]:
@@ -181,40 +184,6 @@ class _Progress:
 
     def reset(self) -> None:
         self.__init__()
-
-
-def open_container(path: Path):
-    """PyAV's input container, to be closed by the thread that calls this. Raises InputError with one line."""
-    if not path.exists():
-        raise InputError(f"{path} does not exist; check the name")
-    if path.is_file() and path.stat().st_size == 0:
-        raise InputError(f"cannot read {path}: the file is empty")
-    try:
-        return av.open(f"file:{path.absolute()}", **LENIENT)
-    except av.FFmpegError as error:
-        reason = "it is not a video or is incomplete" if isinstance(error, av.InvalidDataError) else error.strerror
-        raise InputError(f"cannot read {path}: {reason}") from error
-
-
-def video_stream(container, path: Path | str):
-    """The first video stream that is not a cover picture, set up for decoding. Raises InputError if none."""
-    attached = av.stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & attached]
-    if not streams:
-        raise InputError(f"{path} has no video stream; give a video or an image")
-    if streams[0].codec_context is None:
-        raise InputError(f"cannot decode {path}: its video codec is unknown here; convert it to H.264 first")
-    streams[0].codec_context.thread_type = "SLICE"
-    streams[0].codec_context.thread_count = THREADS
-    return streams[0]
-
-
-def _seek(container, stream, target: int) -> bool:
-    try:
-        container.seek(target, stream=stream)
-    except av.FFmpegError:
-        return False
-    return True
 
 
 def _decode(container, stream, progress: _Progress) -> Iterator[av.VideoFrame]:

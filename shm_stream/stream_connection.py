@@ -10,8 +10,8 @@ from statistics import median
 
 import av
 
-from .source_video import LENIENT, open_container, video_stream
 from .stream_address import StreamAddress
+from .video_container import LENIENT, open_container, video_stream
 
 OPEN_SECONDS = 10.0
 """How long a server may take to answer, and a sender to say what it sends."""

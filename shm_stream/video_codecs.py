@@ -43,7 +43,14 @@ SETTINGS = {
     "libvpx-vp9": {"deadline": "good", "cpu-used": "4", "row-mt": "1", "crf": "24"},
     "libsvtav1": {"preset": "8", "crf": "26"},
     "prores_ks": {"vendor": "apl0"},
+    "h264_nvenc": {"preset": "p4", "rc": "vbr", "cq": "21"},
+    "hevc_nvenc": {"preset": "p4", "rc": "vbr", "cq": "23"},
+    "av1_nvenc": {"preset": "p4", "rc": "vbr", "cq": "28"},
 }
+QUALITY = {codec: "cq" for codec in SETTINGS if codec.endswith("_nvenc")}
+"""What encoders call crf, if not so."""
+ON_A_GPU = ("_nvenc", "_qsv", "_amf")
+"""How the names of encoders end that need one."""
 APPLE_TAGS = {("libx265", "mp4"), ("libx265", "mov")}
 """Where HEVC is called hvc1: Apple's players do not open it as hev1, FFmpeg's own choice."""
 KNOWN = "libx264, libx265, libvpx-vp9, libsvtav1, prores_ks, ffv1, qtrle, utvideo, magicyuv"
@@ -86,7 +93,7 @@ def choose_encoding(path: Path, kind: str, size: tuple[int, int], tags: ColourTa
         pix_fmts = sorted(pix_fmts, key=lambda pix_fmt: _misfit(depth_of(pix_fmt), bits or 8))
     options = dict(SETTINGS.get(codec, {}))
     if crf is not None:
-        options["crf"] = _checked_crf(codec, options, crf)
+        options[QUALITY.get(codec, "crf")] = _checked_crf(codec, options, crf)
     problem = None
     for pix_fmt in pix_fmts:
         encoding = Encoding(container, codec, pix_fmt, options, _tags_for(codec, pix_fmt, kind, tags))
@@ -95,6 +102,8 @@ def choose_encoding(path: Path, kind: str, size: tuple[int, int], tags: ColourTa
             return encoding
         except (av.FFmpegError, ValueError) as error:
             problem = problem or error
+    if codec.endswith(ON_A_GPU) and isinstance(problem, (av.PermissionError, av.ExternalError)):
+        raise InputError(f"{codec} cannot be used: its driver or the GPU is missing; choose another codec")
     width, height = size
     raise InputError(
         f"{codec} cannot write {width}x{height} video into {path.suffix}: {_reason(problem)}; choose another codec "
@@ -162,7 +171,7 @@ def _opaque_formats(codec: str) -> list[str]:
 
 
 def _checked_crf(codec: str, options: dict[str, str], crf) -> str:
-    if "crf" not in options:
+    if QUALITY.get(codec, "crf") not in options:
         raise InputError(f"codec {codec} has no quality setting (crf); leave it out")
     if not 0 <= crf <= 63:
         raise InputError(f"crf {crf} is out of range; give 0 (best) to 63, 18 looks like the source with H.264")

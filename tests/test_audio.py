@@ -10,7 +10,7 @@ from media import audio_packets, numbered_picture, video_facts, video_times, wri
 
 from shm_stream.sink import open_sink
 from shm_stream.source import open_source
-from shm_stream.source_video import LENIENT
+from shm_stream.video_container import LENIENT
 
 TICK = Fraction(1, 500)  # mkv counts milliseconds
 
