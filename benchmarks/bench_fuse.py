@@ -27,6 +27,9 @@ from shm_stream.cli_bench import SIZES
 from shm_stream.colour import ColourTags
 from shm_stream.fuse import fuse_composite, gather
 from shm_stream.machine import cores, processor
+from shm_stream.prepare import prepare
+from shm_stream.preset import get_preset
+from shm_stream.prior import tnet_shape
 from shm_stream.yuv_planes import YuvPlanes, site_count
 
 TNET_SIZE = (96, 176)
@@ -60,6 +63,7 @@ def planar_operations(size: tuple[int, int], threads: int) -> dict[str, Callable
         "planes": fuse(doubtful),
         "planes, person": fuse(oval_logits()),
         "gather planes": gather_frame,
+        "prepare planes": lambda path: prepare(frame, *reduced_size(size), path=path, threads=threads),
         MEMCPY: lambda path: copy_halves(frame, background, composite),
     }
 
@@ -103,7 +107,15 @@ def rgb_operations(size: tuple[int, int], threads: int) -> dict[str, Callable[[s
     def gather_frame(path: str) -> None:
         gather(frame, logits, -HALO, -HALO, *padded, out=out, path=path, threads=threads)
 
-    return {"fuse_composite": fuse_all, "fuse alpha only": fuse_alpha, "gather": gather_frame}
+    def prepare_frame(path: str) -> None:
+        prepare(frame, *reduced_size(size), path=path, threads=threads)
+
+    operations = {"fuse_composite": fuse_all, "fuse alpha only": fuse_alpha, "gather": gather_frame}
+    return operations | {"prepare": prepare_frame}
+
+
+def reduced_size(size: tuple[int, int]) -> tuple[int, int]:
+    return tnet_shape(*size, get_preset("live").tnet_size)
 
 
 def measure(function: Callable[[str], None], path: str, seconds: float) -> list[float]:

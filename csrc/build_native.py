@@ -32,6 +32,8 @@ WIDE_UNIX = {"baseline": [], "avx2": ["-mavx2"], "avx512": AVX512_UNIX}
 WIDE_MSVC = {"baseline": [], "avx2": ["/arch:AVX2"], "avx512": ["/arch:AVX512"]}
 LANES = {"baseline": 4, "avx2": 8, "avx512": 16}
 """Floats in a vector of each target."""
+PIXEL_ROWS = ("fuse_rows", "gather_rows", "prepare_rows")
+"""Sources of loops that give the same bits on every path."""
 MSVC_FLAGS = ["/nologo", "/O2", "/std:c++17", "/EHsc", "/MD", "/W3", "/fp:precise"]
 NVCC_FLAGS = ["-O3", "-std=c++17", "-fmad=false", "-Werror", "all-warnings", "-DSHM_WITH_CUDA"]
 
@@ -75,7 +77,7 @@ def objects(plan: Plan, includes: list[str]) -> list[tuple[str, str, str, list[s
     ]
     for target in LANES if plan.avx2 else ("baseline",):
         flags = [*common, f"-DSHM_TARGET={target}", *(WIDE_MSVC if plan.msvc else WIDE_UNIX)[target]]
-        result += [(f"{name}_{target}", f"{name}.cpp", "cxx", flags) for name in ("fuse_rows", "gather_rows")]
+        result += [(f"{name}_{target}", f"{name}.cpp", "cxx", flags) for name in PIXEL_ROWS]
         fused = [*(FUSED_MSVC if plan.msvc else FUSED_UNIX), f"-DSHM_LANES={LANES[target]}"]
         fused += ["-mfma"] if target != "baseline" and not plan.msvc else []
         result.append((f"mnet_rows_{target}", "mnet_rows.cpp", "cxx", [*flags, *fused]))

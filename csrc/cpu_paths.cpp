@@ -1,6 +1,7 @@
 // The list of CPU paths, best first, the test whether this processor has them, and the split of rows over threads.
 #include "fuse.h"
 #include "mnet.h"
+#include "prepare.h"
 
 #include <memory>
 #include <thread>
@@ -21,6 +22,7 @@ namespace baseline {
 void fuse_rows(const FuseArgs&, int, int, float*);
 void gather_rows(const GatherArgs&, int, int, float*);
 void mnet_rows(const MnetArgs&, int, int, float*);
+void prepare_rows(const PrepareArgs&, int, int, float*);
 }  // namespace baseline
 
 static bool always() { return true; }
@@ -30,12 +32,14 @@ namespace avx2 {
 void fuse_rows(const FuseArgs&, int, int, float*);
 void gather_rows(const GatherArgs&, int, int, float*);
 void mnet_rows(const MnetArgs&, int, int, float*);
+void prepare_rows(const PrepareArgs&, int, int, float*);
 }  // namespace avx2
 
 namespace avx512 {
 void fuse_rows(const FuseArgs&, int, int, float*);
 void gather_rows(const GatherArgs&, int, int, float*);
 void mnet_rows(const MnetArgs&, int, int, float*);
+void prepare_rows(const PrepareArgs&, int, int, float*);
 }  // namespace avx512
 
 static void cpuid(int leaf, int registers[4]) {  // eax, ebx, ecx, edx
@@ -83,10 +87,10 @@ static bool has_avx512() {  // F, DQ, BW, VL
 
 extern const CpuPath kCpuPaths[] = {
 #if defined(SHM_WITH_AVX2)
-    {"avx512", has_avx512, avx512::fuse_rows, avx512::gather_rows, avx512::mnet_rows},
-    {"avx2", has_avx2, avx2::fuse_rows, avx2::gather_rows, avx2::mnet_rows},
+    {"avx512", has_avx512, avx512::fuse_rows, avx512::gather_rows, avx512::mnet_rows, avx512::prepare_rows},
+    {"avx2", has_avx2, avx2::fuse_rows, avx2::gather_rows, avx2::mnet_rows, avx2::prepare_rows},
 #endif
-    {"baseline", always, baseline::fuse_rows, baseline::gather_rows, baseline::mnet_rows},
+    {"baseline", always, baseline::fuse_rows, baseline::gather_rows, baseline::mnet_rows, baseline::prepare_rows},
 };
 extern const int kCpuPathCount = sizeof(kCpuPaths) / sizeof(kCpuPaths[0]);
 
@@ -123,6 +127,18 @@ void gather_cpu(const CpuPath& path, const GatherArgs& args, int threads) {
     if (args.height <= 0 || args.width <= 0) return;
     split_rows(args.height, scratch_floats(args.frame_width), threads,
                [&](int begin, int end, float* scratch) { path.gather_rows(args, begin, end, scratch); });
+}
+
+static size_t prepare_scratch_floats(const PrepareArgs& args) {
+    const size_t samples = 3 * static_cast<size_t>(args.frame_width) + 1, width = args.width;
+    const size_t taps = most_taps(args.frame_width, args.width) + most_taps(site_count(args.frame_width), args.width);
+    return 2 * samples + (3 + 2 * taps) * width;
+}
+
+void prepare_cpu(const CpuPath& path, const PrepareArgs& args, int threads) {
+    if (args.height <= 0 || args.width <= 0) return;
+    split_rows(args.height, prepare_scratch_floats(args), threads,
+               [&](int begin, int end, float* scratch) { path.prepare_rows(args, begin, end, scratch); });
 }
 
 size_t mnet_scratch_floats(const MnetArgs& args) {

@@ -45,16 +45,18 @@ struct GatherArgs {
     float rgb_from_yuv[12];  // 3 rows (Y, 16 U, 16 V, 1) -> 0..1; not used for RGB frames
 };
 
-struct MnetArgs;  // mnet.h
+struct MnetArgs;     // mnet.h
+struct PrepareArgs;  // prepare.h
 
 // A CPU path: functions handle output rows [begin, end), M-Net's rows of blocks, and need scratch_floats(...) floats of
-// scratch, M-Net's mnet_scratch_floats(...). Rows of a planar composite are taken in pairs: `begin` is even.
+// scratch, M-Net and `prepare` sums of their own. Rows of a planar composite are taken in pairs: `begin` is even.
 struct CpuPath {
     const char* name;
     bool (*supported)();
     void (*fuse_rows)(const FuseArgs&, int begin, int end, float* scratch);
     void (*gather_rows)(const GatherArgs&, int begin, int end, float* scratch);
     void (*mnet_rows)(const MnetArgs&, int begin, int end, float* scratch);
+    void (*prepare_rows)(const PrepareArgs&, int begin, int end, float* scratch);
 };
 
 // Per column: taps (two indices, one weight), two resampled logit rows of three channels, alpha of two rows, and room
@@ -67,15 +69,18 @@ extern const int kCpuPathCount;
 // Split the rows over `threads` threads (1: none is started) and run them on a path.
 void fuse_cpu(const CpuPath& path, const FuseArgs& args, int threads);
 void gather_cpu(const CpuPath& path, const GatherArgs& args, int threads);
+void prepare_cpu(const CpuPath& path, const PrepareArgs& args, int threads);
 
 // The CUDA launch on the CPU: the same per-thread function in the same grid, for tests.
 void fuse_emulated(const FuseArgs& args, int block_width, int block_height);
 void gather_emulated(const GatherArgs& args, int block_width, int block_height);
+void prepare_emulated(const PrepareArgs& args, int block_width, int block_height);
 
 #if defined(SHM_WITH_CUDA)
 // Launch on a device and stream without waiting; pointers are device pointers. Null, or the text of what went wrong.
 const char* fuse_cuda(const FuseArgs& args, int device, void* stream);
 const char* gather_cuda(const GatherArgs& args, int device, void* stream);
+const char* prepare_cuda(const PrepareArgs& args, int device, void* stream);
 // Number of usable devices; 0 with `why` set when the driver is missing or too old.
 int cuda_device_count(const char** why);
 #endif

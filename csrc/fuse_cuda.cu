@@ -1,5 +1,6 @@
-// The CUDA kernels and their launch: index arithmetic here, everything else in fuse_thread.h.
+// The CUDA kernels and their launch: index arithmetic here, everything else in fuse_thread.h, prepare_thread.h.
 #include "fuse_thread.h"
+#include "prepare_thread.h"
 
 #include <cuda_runtime.h>
 
@@ -15,6 +16,10 @@ static __global__ void fuse_site_kernel(FuseArgs args) {
 
 static __global__ void gather_kernel(GatherArgs args) {
     gather_thread(args, blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y * blockDim.y + threadIdx.y);
+}
+
+static __global__ void prepare_kernel(PrepareArgs args) {
+    prepare_thread(args, blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y * blockDim.y + threadIdx.y);
 }
 
 // Makes a device current for one scope, so that the caller's choice is left as it was.
@@ -54,6 +59,10 @@ const char* fuse_cuda(const FuseArgs& args, int device, void* stream) {
 
 const char* gather_cuda(const GatherArgs& args, int device, void* stream) {
     return launch(gather_kernel, args, args.height, args.width, device, stream);
+}
+
+const char* prepare_cuda(const PrepareArgs& args, int device, void* stream) {
+    return launch(prepare_kernel, args, args.height, args.width, device, stream);
 }
 
 int cuda_device_count(const char** why) {

@@ -1,5 +1,6 @@
 // The CUDA launch, emulated: the same grid, the same per-thread function, one thread after the other.
 #include "fuse_thread.h"
+#include "prepare_thread.h"
 
 namespace shm {
 
@@ -23,6 +24,10 @@ void fuse_emulated(const FuseArgs& args, int block_width, int block_height) {
 
 void gather_emulated(const GatherArgs& args, int block_width, int block_height) {
     emulate(args, args.height, args.width, block_width, block_height, gather_thread);
+}
+
+void prepare_emulated(const PrepareArgs& args, int block_width, int block_height) {
+    emulate(args, args.height, args.width, block_width, block_height, prepare_thread);
 }
 
 }  // namespace shm

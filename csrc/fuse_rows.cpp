@@ -1,4 +1,4 @@
-// Fusion and compositing on the CPU, a row (RGB) or a pair of rows (planes) at a time. See rows_sampler.h.
+// Fusion and compositing on the CPU, a row (RGB) or a pair of rows (planes) at a time. See rows.h.
 #include "rows_sampler.h"
 
 namespace shm {

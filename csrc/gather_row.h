@@ -1,4 +1,4 @@
-// One row of M-Net's input on the CPU: colours and probabilities of a window's columns. See rows_sampler.h.
+// One row of M-Net's input on the CPU: colours and probabilities of a window's columns. See rows.h.
 #pragma once
 
 #include "rows_sampler.h"

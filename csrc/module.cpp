@@ -1,6 +1,7 @@
 // The Python module shm_stream._native: addresses, strides and sizes in. shm_stream/fuse.py checks them first.
 #include "fuse.h"
 #include "mnet.h"
+#include "prepare.h"
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -39,6 +40,12 @@ shm::GatherArgs gather_args(uintptr_t logits, Size logits_size, const Picture& f
     shm::GatherArgs args = {reinterpret_cast<const float*>(logits), logits_size.first, logits_size.second,
                             picture(frame), frame_size.first, frame_size.second, corner.first, corner.second,
                             size.first, size.second, reinterpret_cast<float*>(out), {}};
+    std::copy(rgb_from_yuv.begin(), rgb_from_yuv.end(), args.rgb_from_yuv);
+    return args;
+}
+
+shm::PrepareArgs prepare_args(const Picture& frame, Size frame_size, Array out, Size size, const Matrix& rgb_from_yuv) {
+    shm::PrepareArgs args = {picture(frame), frame_size.first, frame_size.second, plane(out), size.first, size.second, {}};
     std::copy(rgb_from_yuv.begin(), rgb_from_yuv.end(), args.rgb_from_yuv);
     return args;
 }
@@ -98,6 +105,13 @@ PYBIND11_MODULE(_native, m) {
           },
           py::arg("path"), py::arg("threads"), logits, logits_size, frame, frame_size, corner, size, out,
           rgb_from_yuv);
+    m.def("prepare",
+          [](const std::string& path, int threads, const Picture& f, Size fs, Array o, Size s, const Matrix& matrix) {
+              const auto& chosen = find_path(path);
+              const release_gil released;
+              shm::prepare_cpu(chosen, prepare_args(f, fs, o, s, matrix), threads);
+          },
+          py::arg("path"), py::arg("threads"), frame, frame_size, out, size, rgb_from_yuv);
     m.attr("mnet_parameters") = sizeof(shm::MnetParameters) / sizeof(float);
     m.def("mnet",
           [](const std::string& path, int threads, uintptr_t l, Size ls, const Picture& f, Size fs, Size corner_,
@@ -129,6 +143,13 @@ PYBIND11_MODULE(_native, m) {
           },
           py::arg("block"), logits, logits_size, frame, frame_size, corner, size, out,
           rgb_from_yuv);
+    m.def("prepare_emulated",
+          [](Size block, const Picture& f, Size fs, Array o, Size s, const Matrix& matrix) {
+              if (block.first < 1 || block.second < 1) throw std::invalid_argument("block sides must be at least 1");
+              const release_gil released;
+              shm::prepare_emulated(prepare_args(f, fs, o, s, matrix), block.second, block.first);
+          },
+          py::arg("block"), frame, frame_size, out, size, rgb_from_yuv);
 
 #if defined(SHM_WITH_CUDA)
     m.def("cuda_devices", cuda_devices, "(number of usable devices, why there is none or None).");
@@ -149,5 +170,11 @@ PYBIND11_MODULE(_native, m) {
           },
           py::arg("device"), py::arg("stream"), logits, logits_size, frame, frame_size, corner, size, out,
           rgb_from_yuv);
+    m.def("prepare_cuda",
+          [](int device, uintptr_t stream, const Picture& f, Size fs, Array o, Size s, const Matrix& matrix) {
+              const release_gil released;
+              check(shm::prepare_cuda(prepare_args(f, fs, o, s, matrix), device, reinterpret_cast<void*>(stream)));
+          },
+          py::arg("device"), py::arg("stream"), frame, frame_size, out, size, rgb_from_yuv);
 #endif
 }

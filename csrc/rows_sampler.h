@@ -1,23 +1,11 @@
-// Logits on their way to full size, row by row: what the CPU loops share.
-//
-// Each of them is compiled once per instruction set into a namespace of its own (SHM_TARGET), from which cpu_paths.cpp
-// chooses at run time. Only static functions besides the entry points, no templates and no C++ standard library: a
-// shared inline function compiled with AVX2 could be picked by the linker for every caller.
+// Logits on their way to full size, row by row: what the loops of fusion and gathering share.
 #pragma once
 
-#include "fuse.h"
 #include "fuse_math.h"
+#include "rows.h"
 
 namespace shm {
 namespace SHM_TARGET {
-
-static char* at(const Plane& plane, int y, ptrdiff_t bytes) {
-    return static_cast<char*>(plane.data) + plane.stride * y + bytes;
-}
-
-static const uint8_t* bytes_at(const Plane& plane, int y, int x) {
-    return reinterpret_cast<const uint8_t*>(at(plane, y, x));
-}
 
 // Logits resampled to full width, kept for the two source rows around the current output row.
 struct Sampler {

@@ -76,6 +76,23 @@ def gather_emulated(
     out: int,
     rgb_from_yuv: tuple[float, ...],
 ) -> None: ...
+def prepare(
+    path: str,
+    threads: int,
+    frame: Picture,
+    frame_size: Size,
+    out: Array,
+    size: Size,
+    rgb_from_yuv: tuple[float, ...],
+) -> None: ...
+def prepare_emulated(
+    block: Size,
+    frame: Picture,
+    frame_size: Size,
+    out: Array,
+    size: Size,
+    rgb_from_yuv: tuple[float, ...],
+) -> None: ...
 
 # The following exist only in builds with CUDA.
 def cuda_devices() -> tuple[int, str | None]: ...
@@ -102,5 +119,14 @@ def gather_cuda(
     corner: Size,
     size: Size,
     out: int,
+    rgb_from_yuv: tuple[float, ...],
+) -> None: ...
+def prepare_cuda(
+    device: int,
+    stream: int,
+    frame: Picture,
+    frame_size: Size,
+    out: Array,
+    size: Size,
     rgb_from_yuv: tuple[float, ...],
 ) -> None: ...

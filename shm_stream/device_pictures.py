@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import torch_ops, torch_ops_planes
+from . import torch_ops, torch_ops_planes, torch_ops_prepare
 from .colour import ColourTags
 from .fuse_arguments import Picture
 from .yuv_planes import YuvPlanes
@@ -51,6 +51,12 @@ class Transfer:
         """`upload_picture` undone; `tags` are those of planes. Complete like `download`."""
         arrays = [self.download(tensor) for tensor in picture]
         return arrays[0] if len(arrays) == 1 else YuvPlanes(arrays[0], tuple(arrays[1:]), tags)
+
+
+def prepare(frame: list[Tensor], tags: ColourTags | None, height: int, width: int) -> Tensor:
+    """[height, width, 3] uint8 RGB: the frame at T-Net's size."""
+    tags = tags or ColourTags()
+    return torch_ops_prepare.prepare_frame(frame, tags.matrix, tags.range, height, width)
 
 
 def gather(frame: list[Tensor], tags: ColourTags | None, logits: Tensor, *window: int) -> Tensor:

@@ -98,7 +98,7 @@ class Engine:
     def tnet(self, work: Work) -> Work:
         """Reduced frame and prior alpha → logits; or a user's trimap → logits."""
         shape = tnet_shape(*work.frame.size, self.tnet_size)
-        if not self._read_trimap(work, shape):
+        if not self._read_trimap(work, work.frame.picture, shape):
             x = self._prior.tnet_input(work.frame.picture, shape)
             work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
         work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
@@ -106,12 +106,13 @@ class Engine:
             self._prior.remember(work.logits)
         return work
 
-    def _read_trimap(self, work: Work, shape: tuple[int, int]) -> bool:
-        """Whether a user's trimap, the work's own or that of the guides, takes the place of T-Net."""
+    def _read_trimap(self, work: Work, picture: Picture, shape: tuple[int, int]) -> bool:
+        """Whether a user's trimap, the work's own or that of the guides, takes the place of T-Net, which would see
+        `picture`."""
         if work.trimap is None and self.guides.trimap is not None:
             work.trimap = self.guides.trimap.at(work.frame)
         if work.trimap is not None:
-            self._prior.see(work.frame.picture, shape)
+            self._prior.see(picture, shape)
             work.logits = trimap_logits(work.trimap)
         return work.trimap is not None
 

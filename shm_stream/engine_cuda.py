@@ -1,9 +1,11 @@
 """The three stages of a frame on a GPU, with the same results as `engine` up to rounding in the networks.
 
 T-Net of frame t+1 runs on one CUDA stream beside M-Net and fusion of frame t on another. Nothing waits on the host
-except for T-Net's small logits of the frame before (the prior) and for finished outputs. The order is kept by events:
+except for the reduced frame (is it a cut?), T-Net's small logits of the frame before (the prior) and finished outputs.
+The order is kept by events:
 
-    T-Net's stream   upload frame and reduced frame → T-Net → logits to the host → `logits_ready`
+    T-Net's stream   upload frame → reduce → reduced frame to the host; with the prior → T-Net → logits to the host →
+                     `logits_ready`
     M-Net's stream   wait for `logits_ready` → gather → M-Net → fusion → outputs to the host → `outputs_ready`
     sink's thread    `wait`: until `outputs_ready`
 
@@ -23,7 +25,7 @@ from torch.cuda import stream as on_stream
 
 from . import torch_ops
 from .controls import Controls
-from .device_pictures import Transfer, fuse_composite, gather
+from .device_pictures import Transfer, fuse_composite, gather, prepare
 from .edit import edit_subject
 from .engine import Engine, edits_of
 from .foreground import estimate_foreground
@@ -31,6 +33,7 @@ from .fuse_arguments import Picture
 from .light import logits_of
 from .live_controls import Setting
 from .placement import mirrored
+from .prepare import reduces
 from .prior import tnet_shape
 from .work import Work
 
@@ -77,10 +80,12 @@ class CudaEngine(Engine):
             self._previous.on_device.logits_ready.synchronize()
             self._prior.remember(self._previous.logits)
         shape = tnet_shape(*work.frame.size, self.tnet_size)
-        x = None if self._read_trimap(work, shape) else self._prior.tnet_input(work.frame.picture, shape)
-        work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
         with on_stream(self._tnet_stream):
             frame = self._transfer.upload_picture(self._picture(work))
+            reduced = self._reduce(work, frame, shape)
+        x = None if self._read_trimap(work, reduced, shape) else self._prior.tnet_input(reduced, shape)
+        work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
+        with on_stream(self._tnet_stream):
             logits = self._transfer.upload(work.logits) if x is None else self._tnet_logits(x)
             if x is not None:
                 work.logits = self._transfer.download(logits)
@@ -94,6 +99,15 @@ class CudaEngine(Engine):
         """The frame as it is, or RGB where composites are RGB."""
         needs_rgb = "composite" in self.outputs - self.fine and not self.planar
         return work.frame.pixels if needs_rgb else work.frame.picture
+
+    def _reduce(self, work: Work, frame: list[Tensor], shape: tuple[int, int]) -> Picture:
+        """What T-Net is shown, on the host: at its size, or the frame itself if that is smaller."""
+        if not reduces(work.frame.size, *shape):
+            return work.frame.picture
+        reduced, ready = self._transfer.download(prepare(frame, _tags(work), *shape)), Event()
+        ready.record(self._tnet_stream)
+        ready.synchronize()
+        return reduced
 
     def _tnet_logits(self, x: np.ndarray) -> Tensor:
         """[1, 4, h, w] float32 → [3, h', w'] float32."""

@@ -68,7 +68,7 @@ def fuse_composite(
         arguments.check_composite(frame, background, composite, size)
     inputs = {"logits": logits, "alpha_raw": alpha_raw, "frame": frame, "background": background}
     arguments.check_apart(outputs, inputs)
-    path, module = _choose(path, threads)
+    path, module = choose_path(path, threads)
     if path == native.REFERENCE:
         from . import fuse_reference
 
@@ -116,7 +116,7 @@ def gather(
         out = np.empty((6, height, width), np.float32)
     check_array("out", out, np.float32, (6, height, width), written=True, contiguous=True)
     arguments.check_apart({"out": out}, {"frame": frame, "logits": logits})
-    path, module = _choose(path, threads)
+    path, module = choose_path(path, threads)
     if path == native.REFERENCE:
         from . import fuse_reference
 
@@ -136,8 +136,8 @@ def emulate_cuda(*args, block: tuple[int, int] = CUDA_BLOCK, **kwargs) -> None:
     fuse_composite(*args, **kwargs, path=EMULATED, block=block)
 
 
-def _choose(path: str | None, threads: int):
-    """(path name, compiled module). Raises ValueError for a path this machine does not have."""
+def choose_path(path: str | None, threads: int):
+    """(path name, compiled module or None). Raises ValueError for a path this machine does not have."""
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
     path = native.path_name() if path is None else path

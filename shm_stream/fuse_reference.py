@@ -96,7 +96,7 @@ def fuse_into(logits, alpha_raw, frame, background, composite, alpha, alpha8) ->
     if alpha8 is not None:
         alpha8[...] = to_bytes(result * 255).numpy()
     if isinstance(composite, YuvPlanes):
-        made = composite_planes(result, _plane_tensors(frame), _plane_tensors(background))
+        made = composite_planes(result, plane_tensors(frame), plane_tensors(background))
         for plane, values in zip((composite.y, composite.u, composite.v), made, strict=True):
             plane[...] = values.numpy()
     elif composite is not None:
@@ -109,12 +109,13 @@ def gather_into(frame, logits, top: int, left: int, out) -> None:
     window = (top, left, *out.shape[1:])
     if isinstance(frame, YuvPlanes):
         matrix = torch.from_numpy(unit_matrix(frame.tags))
-        out[...] = gather_planes_window(_plane_tensors(frame), matrix, _tensor(logits), *window).numpy()
+        out[...] = gather_planes_window(plane_tensors(frame), matrix, _tensor(logits), *window).numpy()
     else:
         out[...] = gather_window(_tensor(frame), _tensor(logits), *window).numpy()
 
 
-def _plane_tensors(planes: YuvPlanes) -> list[torch.Tensor]:
+def plane_tensors(planes: YuvPlanes) -> list[torch.Tensor]:
+    """[Y, U, V]."""
     return [_tensor(plane) for plane in (planes.y, planes.u, planes.v)]
 
 

@@ -38,7 +38,7 @@ def fuse_composite_planes(
     pictures of one matrix and range."""
     _check_fuse(logits, alpha_raw, frame, background)
     outputs = _fuse_outputs(alpha_raw)
-    pictures = [_numpy_planes(planes) for planes in (frame, background, outputs[:3])]
+    pictures = [numpy_planes(planes) for planes in (frame, background, outputs[:3])]
     arrays = (logits.detach().contiguous().numpy(), alpha_raw.detach().contiguous().numpy(), *pictures[:2])
     fuse.fuse_composite(*arrays, composite=pictures[2], alpha=outputs[3].numpy())
     return outputs
@@ -75,7 +75,7 @@ def gather_planes(
 ) -> Tensor:
     """M-Net's input [6, height, width] float32; `matrix` and `colour_range` are those of `ColourTags`."""
     _check_gather(frame, logits, height, width)
-    planes = _numpy_planes(frame, ColourTags(matrix, colour_range))
+    planes = numpy_planes(frame, ColourTags(matrix, colour_range))
     out = logits.new_empty((6, height, width))
     fuse.gather(planes, logits.detach().contiguous().numpy(), top, left, height, width, out=out.numpy())
     return out
@@ -116,7 +116,8 @@ def _fuse_outputs(alpha_raw: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return *(alpha_raw.new_empty(shape, dtype=torch.uint8) for shape in shapes), alpha_raw.new_empty((height, width))
 
 
-def _numpy_planes(planes, tags: ColourTags = SAME) -> YuvPlanes:
+def numpy_planes(planes, tags: ColourTags = SAME) -> YuvPlanes:
+    """Views of three tensors on the CPU, or copies of what is not contiguous."""
     luma, *chroma = (plane.contiguous().numpy() for plane in planes)
     return YuvPlanes(luma, tuple(chroma), tags)
 
@@ -124,18 +125,19 @@ def _numpy_planes(planes, tags: ColourTags = SAME) -> YuvPlanes:
 def _check_fuse(logits: Tensor, alpha_raw: Tensor, frame: list[Tensor], background: list[Tensor]) -> None:
     check_alphas(logits, alpha_raw)
     for name, planes in (("frame", frame), ("background", background)):
-        _check_planes(name, planes, tuple(alpha_raw.shape), alpha_raw.device)
+        check_planes(name, planes, tuple(alpha_raw.shape), alpha_raw.device)
 
 
 def _check_gather(frame: list[Tensor], logits: Tensor, height: int, width: int) -> None:
     if not frame or frame[0].ndim != 2 or 0 in frame[0].shape:
         raise ValueError("frame must be Y [H, W] with at least one pixel, U and V")
-    _check_planes("frame", frame, tuple(frame[0].shape), logits.device)
+    check_planes("frame", frame, tuple(frame[0].shape), logits.device)
     check_logits(logits, logits.device, frame[0].shape)
     check_window(height, width)
 
 
-def _check_planes(name: str, planes: list[Tensor], size: tuple[int, int], device: torch.device) -> None:
+def check_planes(name: str, planes: list[Tensor], size: tuple[int, int], device: torch.device) -> None:
+    """Raises TypeError or ValueError for what is not Y of `size`, U and V on the device."""
     if len(planes) != 3:
         raise ValueError(f"{name} must be three tensors Y, U, V, got {len(planes)}")
     sites = (site_count(size[0]), site_count(size[1]))

@@ -41,10 +41,15 @@ def gather(frame, logits, top, left, height, width) -> np.ndarray:
 
 
 def rgb_of_planes(y, u, v, matrix: int, full: bool, *, smooth: bool) -> np.ndarray:
-    """[H, W, 3] float64 RGB in 0..255, not clamped, by H.273. Chroma is bilinear (`smooth`) or one colour a site."""
+    """[H, W, 3] float64 RGB in 0..255, not clamped. Chroma is bilinear (`smooth`) or one colour a site."""
+    return rgb_of_yuv(y, *(_spread(plane, y.shape, smooth) for plane in (u, v)), matrix, full)
+
+
+def rgb_of_yuv(y, u, v, matrix: int, full: bool) -> np.ndarray:
+    """The same for three planes of one size, by H.273."""
     kr, kb = COEFFICIENTS[matrix]
     luma = y.astype(np.float64) if full else (y - 16.0) * 255 / 219
-    pb, pr = ((_spread(plane, y.shape, smooth) - 128) * (1 if full else 255 / 224) for plane in (u, v))
+    pb, pr = ((plane - 128.0) * (1 if full else 255 / 224) for plane in (u, v))
     red, blue = luma + 2 * (1 - kr) * pr, luma + 2 * (1 - kb) * pb
     return np.dstack([red, (luma - kr * red - kb * blue) / (1 - kr - kb), blue])
 

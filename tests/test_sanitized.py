@@ -42,7 +42,7 @@ def test_kernels_are_clean_under_sanitizers_and_agree(tmp_path):
         ("emulated", CSRC / "fuse_emulated.cpp", []),
         ("cuda", CSRC / "fuse_cuda.cu", ["-x", "c++"]),
     ]
-    for rows in ("fuse_rows", "gather_rows"):
+    for rows in ("fuse_rows", "gather_rows", "prepare_rows"):
         for target, flags in {"baseline": [], **WIDE}.items():
             units.append((f"{rows}_{target}", CSRC / f"{rows}.cpp", [f"-DSHM_TARGET={target}", *flags]))
     plain = ["-DSHM_TARGET=baseline", "-DSHM_LANES=4", "-DSHM_PLAIN_LANES"]  # what other compilers get

@@ -3,6 +3,7 @@
 #include "cuda_runtime.h"
 #include "fuse.h"
 #include "mnet.h"
+#include "prepare.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -113,6 +114,18 @@ static void check_gather(int h, int w, int frame_height, int frame_width, int to
     }
 }
 
+static void check_prepare(int frame_height, int frame_width, int height, int width, int step) {
+    Bytes frame(frame_height, frame_width, step);
+    std::vector<uint8_t> first;
+    for (const auto& run : runners<PrepareArgs>(prepare_cpu, prepare_emulated, prepare_cuda)) {
+        std::vector<uint8_t> out(3 * height * width);
+        run({frame.picture, frame_height, frame_width, plane(out, 3 * width), height, width,
+             {0.0046f, 0, 0.00044f, -0.97f, 0.0046f, -0.00005f, -0.00013f, 0.3f, 0.0046f, 0.0005f, 0, -1.13f}});
+        if (first.empty()) first = out;
+        require(first == out, "prepare: all runners agree");
+    }
+}
+
 // Random blocks of a frame with random parameters. Paths agree within rounding, threads exactly.
 static void check_mnet(int h, int w, int height, int width, int step) {
     auto logits = floats(3 * h * w);
@@ -185,11 +198,17 @@ int main() {
     for (int i = 0; i < 180; ++i)
         check_gather(number(1, 20), number(1, 20), number(1, 40), number(1, 60), number(-70, 70), number(-70, 70),
                      number(0, 40), number(0, 60), i % 3);
+    for (int i = 0; i < 180; ++i) {
+        const int height = number(1, 60), width = number(1, 90);
+        check_prepare(height, width, number(1, height), number(1, width), i % 3);
+    }
     for (int i = 0; i < 60; ++i) check_mnet(number(1, 20), number(1, 20), number(1, 90), number(1, 150), i % 3);
     for (int step = 0; step < 3; ++step) {
         check_fuse(1, 32767, 2, 32767, step, false);  // the largest sides: sampling positions must not overflow
         check_fuse(32767, 1, 32767, 2, step, true);
         check_gather(3, 3, 5, 5, 32767, -32767, 3, 4, step);
+        check_prepare(32767, 2, 3, 2, step);
+        check_prepare(2, 32767, 1, 32766, step);
     }
     check_launch();
     puts("all agree");
