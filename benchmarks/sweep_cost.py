@@ -108,6 +108,7 @@ def draw(path: Path, area: list[dict], jobs: list[dict]) -> None:
     right.set_xticks(sorted({row["cores"] for row in jobs}))
     right.legend(frameon=False)
     label(right, "whole job against cores", "cores", "frames a second")
+    right.set_xlim(min(row["cores"] for row in jobs) - 0.2, most + 0.2)
     figure.savefig(path, dpi=100)
 
 
