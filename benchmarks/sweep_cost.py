@@ -33,7 +33,7 @@ from shm_stream.engine_choice import choose_runner, make_engine
 from shm_stream.errors import InputError, ShmStreamError
 from shm_stream.machine import cores
 from shm_stream.preset import get_preset
-from shm_stream.tiles import active_grid
+from shm_stream.tiles import active_blocks
 from shm_stream.work import Work
 
 ALL_SIZES = {"480p": (480, 854)} | SIZES
@@ -63,7 +63,7 @@ def measure_area(engine: Engine, frame, logits: np.ndarray) -> dict[str, float]:
         engine.mnet(work)
         costs.append(1e3 * (time.process_time() - before))
         engine.release(work)
-    share = active_grid(logits, *frame.size, engine.runner.multiple).mean()
+    share = active_blocks(logits, *frame.size, engine.runner.multiple).mean()
     return {"drawn_percent": round(100 * float(share), 2), "mnet_core_ms": round(min(costs), 2)}
 
 

@@ -27,7 +27,7 @@ from .placement import mirrored
 from .planes import new_planes
 from .prior import Prior, PriorState, softmax, tnet_shape
 from .quality import Level
-from .tiles import TILE, active_grid, active_tiles
+from .tiles import TILE, active_blocks, active_tiles
 from .trimap import Trimap
 from .user_trimap import impose, trimap_logits
 from .work import Work
@@ -159,7 +159,7 @@ class Engine:
         grid = [-(-pixels // block) for pixels in size]
         wanted = np.ones(grid, np.uint8)
         if not self._dense:
-            wanted = active_grid(work.logits, *size, block, most=self.most_drawn)
+            wanted = active_blocks(work.logits, *size, block, most=self.most_drawn)
         work.canvas = canvas = self._canvases.take(size, np.float32)
         stale, canvas.drawn = canvas.drawn, wanted
         self.runner.draw(work.frame.picture, work.logits, wanted, canvas.alpha_raw, stale)

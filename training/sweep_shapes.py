@@ -116,6 +116,7 @@ def draw(path: Path, sizes: list[dict], tiles: list[dict], shipped: int) -> None
         label(panel, f"portraits: {title}, by T-Net size", "core-ms of T-Net")
     panels[2].plot([row["tile"] for row in tiles], [row["mnet_core_ms"] for row in tiles], "o-", color=BLUE)
     panels[2].set_xscale("log", base=2)
+    panels[2].set_xticks([row["tile"] for row in tiles], [row["tile"] for row in tiles])
     panels[2].set_ylim(bottom=0)
     label(panels[2], "core-ms of M-Net, by side of its tiles", "pixels")
     figure.savefig(path, dpi=100)
