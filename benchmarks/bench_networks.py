@@ -32,7 +32,7 @@ from shm_stream.preset import get_preset
 from shm_stream.prior import tnet_shape
 from shm_stream.runners import RUNNERS
 from shm_stream.source import open_source
-from shm_stream.tiles import active_grid
+from shm_stream.tiles import active_blocks
 from shm_stream.work import Work
 
 REPEATS = 7
@@ -57,7 +57,7 @@ def measure(engine: Engine, frame: Frame) -> dict[str, float]:
     costs = [_run_once(engine, frame) for _ in range(REPEATS)]
     result = {name: min(cost[name] for cost in costs) for name in costs[0]}
     work = engine.tnet(Work(frame))
-    return result | {"blocks_percent": 100 * float(active_grid(work.logits, *frame.size, 4).mean())}
+    return result | {"blocks_percent": 100 * float(active_blocks(work.logits, *frame.size, 4).mean())}
 
 
 def _run_once(engine: Engine, frame: Frame) -> dict[str, float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from .picture_format import is_pattern, numbered
+
 CHUNK_BYTES = 1 << 20
 
 
@@ -26,16 +28,28 @@ def state(path: Path) -> tuple[int, int] | None:
     return stat.st_size, stat.st_mtime_ns
 
 
-def measure(out: Path, name: str) -> dict:
-    """`path` (below `out`), `bytes` and `sha256` of a result. Raises OSError."""
+def files_of(out: Path, name: str) -> list[Path]:
+    """The file of a result, or those there are of a numbered sequence such as `a/shot.%04d.exr`."""
     path = out / name
-    return {"path": name, "bytes": path.stat().st_size, "sha256": digest(path)}
+    return list(numbered(path).values()) if is_pattern(path) else [path]
+
+
+def measure(out: Path, name: str) -> dict:
+    """`path` (below `out`), `bytes` and `sha256` of a result; of a sequence also `files`, how many there are, and the
+    sha256 of `sha256sum`'s lines about them. Raises OSError."""
+    paths = files_of(out, name)
+    size = sum(path.stat().st_size for path in paths)
+    if not is_pattern(out / name):
+        return {"path": name, "bytes": size, "sha256": digest(paths[0])}
+    lines = "".join(f"{digest(path)}  {path.name}\n" for path in paths)
+    return {"path": name, "files": len(paths), "bytes": size, "sha256": hashlib.sha256(lines.encode()).hexdigest()}
 
 
 def is_intact(out: Path, facts: dict) -> bool:
     """Whether a result is still what `measure` found."""
     try:
-        path = out / facts["path"]
-        return path.stat().st_size == facts["bytes"] and digest(path) == facts["sha256"]
+        sizes = [path.stat().st_size for path in files_of(out, facts["path"])]
+        found = measure(out, facts["path"]) if sum(sizes) == facts["bytes"] else {}
+        return bool(found) and all(facts.get(name) == value for name, value in found.items())
     except (OSError, KeyError, TypeError):
         return False

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from . import __version__, native, weights
 from .background import open_background
-from .batch_files import digest
+from .batch_files import digest, files_of
 from .colour import ColourTags, default_matrix
+from .delivery import TARGET_SUFFIX, Delivery, check_delivery, for_target
 from .device import choose_device
 from .engine import check_tnet_size
 from .errors import InputError
+from .fine_images import check_packages
+from .guides import check_person
 from .job_options import JobOptions
 from .outputs import TRANSPARENT
 from .partial import check_folder
@@ -40,7 +43,8 @@ class BatchOptions:
     foreground: bool = False
     suffix: str | None = None
     """Extension of videos; None: that of the input where it can hold the result."""
-    image_suffix: str = ".png"
+    image_suffix: str | None = None
+    """Of photos; None: that of the target, or .png."""
     jobs: int = 1
     chunk: float | None = None
     """About how many seconds of a long video are made at a time, apart from the others."""
@@ -51,6 +55,11 @@ class BatchOptions:
     """A table (.csv) or a page (.html) of all shots, beside OUT/report.html."""
     overwrite: bool = False
     """Whether files that no batch made may be replaced."""
+
+    @property
+    def picture_suffix(self) -> str:
+        """Extension of photos."""
+        return self.image_suffix or (".exr" if self.template.target == "nuke" else ".png")
 
     @property
     def kinds(self) -> list[str]:
@@ -71,6 +80,8 @@ def check_options(options: BatchOptions) -> dict:
     for name, seconds in (("duration", template.duration), ("timeout", options.timeout), ("chunk", options.chunk)):
         if seconds is not None and seconds <= 0:
             raise InputError(f"{name} {seconds} is not usable; give more than 0 seconds")
+    _check_delivery(options)
+    check_person(template.person)
     _check_outputs(options)
     if options.report:
         _check_report(options.report, options.out)
@@ -88,16 +99,44 @@ def check_options(options: BatchOptions) -> dict:
     }
 
 
+def _check_delivery(options: BatchOptions) -> None:
+    template = options.template
+    check_delivery(Delivery(template.bits, None, template.start_number, template.alpha_mode, template.linear))
+    if template.image_format is not None:
+        raise InputError("--image-format is for folders of pictures, which a batch does not write; see --image-suffix")
+    if template.start_number is not None and template.target != "nuke":
+        raise InputError("--start-number is for sequences: give it with --for nuke")
+    if template.alpha_mode is not None and TRANSPARENT not in options.kinds:
+        raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
+
+
 def _check_outputs(options: BatchOptions) -> None:
     """Try out the encoders and extensions that are known before any input is."""
     template = options.template
+    if template.target is not None:
+        template = _template_for(options)
     tags = ColourTags(default_matrix(TRIAL_SIZE[1]), primaries=1, transfer=1)
     for kind in options.kinds:
-        suffix = options.suffix or (".mov" if kind == TRANSPARENT else ".mp4")
         main = kind in MAIN or template.bg is None  # as in a job
-        codec, crf = (template.codec, template.crf) if main else (None, None)
-        choose_encoding(Path(f"shot{suffix}"), kind, TRIAL_SIZE, tags, codec, crf)
-        check_suffix(Path(f"shot{options.image_suffix}"), kind)
+        suffix = options.suffix or (".mov" if kind == TRANSPARENT else ".mp4")
+        if main and template.target is not None:
+            suffix = TARGET_SUFFIX[template.target]
+        if suffix == ".exr":
+            check_packages(suffix)
+        else:
+            codec, crf = (template.codec, template.crf) if main else (None, None)
+            choose_encoding(Path(f"shot{suffix}"), kind, TRIAL_SIZE, tags, codec, crf)
+        check_suffix(Path(f"shot{options.picture_suffix}"), kind)
+
+
+def _template_for(options: BatchOptions) -> JobOptions:
+    """What a target makes of the template. Raises InputError where they contradict each other."""
+    target = options.template.target
+    if options.suffix is not None:
+        raise InputError(f"--for {target} says which files there are; leave out --suffix")
+    if options.kinds[0] != TRANSPARENT:
+        raise InputError(f"--for {target} is about alpha: leave out --bg, or give --bg transparent")
+    return for_target(options.template, target)
 
 
 def _check_report(path: Path, out: Path) -> None:
@@ -149,5 +188,6 @@ def make_folder(out: Path) -> None:
 def check_untouched(out: Path, names: Iterable[str]) -> None:
     """Raise InputError if a result would replace a file that no batch made."""
     for name in names:
-        if os.path.lexists(out / name):
-            raise InputError(f"{out / name} exists and no batch made it; add -y to overwrite such files")
+        for path in files_of(out, name):
+            if os.path.lexists(path):
+                raise InputError(f"{path} exists and no batch made it; add -y to overwrite such files")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 
 from .batch_options import MAIN, BatchOptions
+from .delivery import TARGET_SUFFIX
 from .errors import InputError
 from .job_options import JobOptions
 from .outputs import default_output
@@ -17,8 +18,15 @@ from .video_codecs import CONTAINERS
 VIDEO_SUFFIXES = frozenset(
     {*CONTAINERS, ".3gp", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ts", ".wmv"}
 )
-ONLY_VIDEO = {"start": 0.0, "duration": None, "frames": None, "codec": None, "crf": None}
+ONLY_VIDEO = {
+    "start": 0.0, "duration": None, "frames": None, "codec": None, "crf": None,
+    "deinterlace": False, "hwaccel": None, "start_number": None,
+}  # fmt: skip
 """Options that mean nothing for a photo."""
+RECORDED = ("start", "duration", "frames", "codec", "crf")
+"""Those that every line of the manifest has had from the first on; others only where they are used."""
+LATER = ("deinterlace", "start_number", "bits", "alpha_mode", "linear", "sidecar", "target", "person", "controls")
+DEFAULTS = {field.name: field.default for field in fields(JobOptions)}
 
 
 @dataclass(frozen=True)
@@ -72,10 +80,16 @@ def _shot(path: Path, options: BatchOptions) -> Shot:
 
 def _output(shot: Shot, what: str, options: BatchOptions) -> str:
     """`folder/name.mp4` for the composite, `folder/name.alpha.mp4` for the alpha."""
-    given = options.image_suffix if shot.kind == "image" else options.suffix
-    suffix = given or default_output(shot, what).suffix
+    target, source = options.template.target, PurePosixPath(shot.name)
+    if shot.kind == "image":
+        suffix = options.picture_suffix
+    elif what in MAIN and target is not None:
+        suffix = TARGET_SUFFIX[target]
+        if suffix == ".exr":  # a folder of pictures for each shot
+            return str(source.with_name(source.stem) / f"{source.stem.replace('%', '%%')}.%04d.exr")
+    else:
+        suffix = options.suffix or default_output(shot, what).suffix
     part = "" if what in MAIN else f".{what}"
-    source = PurePosixPath(shot.name)
     return str(source.with_name(f"{source.stem}{part}{suffix}"))
 
 
@@ -96,12 +110,23 @@ def clashes(shots: Iterable[Shot], taken: dict[str, str]) -> dict[str, str]:
 def job_of(shot: Shot, options: BatchOptions) -> JobOptions:
     """The job that makes a shot's results."""
     paths = {"output" if kind in MAIN else kind: options.out / name for kind, name in shot.outputs.items()}
-    return replace(
-        options.template, input=shot.path, overwrite=True, **paths, **(ONLY_VIDEO if shot.kind == "image" else {})
-    )
+    template = options.template
+    if shot.kind == "image":
+        template = replace(template, **ONLY_VIDEO)
+        if options.picture_suffix != ".exr":  # a photo is handed over as one
+            template = replace(template, target=None)
+    return replace(template, input=shot.path, overwrite=True, **paths)
 
 
 def settings_of(shot: Shot, options: BatchOptions, common: dict) -> dict:
     """Everything but the source that the results depend on, as JSON holds it; `common` is from `check_options`."""
     job = job_of(shot, options)
-    return {**common, **{name: getattr(job, name) for name in ONLY_VIDEO}, "outputs": shot.outputs}
+    used = {name: getattr(job, name) for name in LATER if getattr(job, name) != DEFAULTS[name]}
+    if "controls" in used:
+        used["controls"] = {name: _plain(value) for name, value in asdict(job.controls).items()}
+    return {**common, **{name: getattr(job, name) for name in RECORDED}, **used, "outputs": shot.outputs}
+
+
+def _plain(value):
+    """As JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value

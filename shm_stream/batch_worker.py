@@ -21,7 +21,7 @@ from pathlib import Path
 from .batch_chunks import ChunkTask, join_chunks, make_chunk, remove_chunks
 from .batch_files import digest, is_intact, measure, state
 from .batch_manifest import DONE, FAILED, PARTIAL, SKIPPED
-from .batch_shots import Shot
+from .batch_shots import DEFAULTS, Shot
 from .chunk_plan import Plan, plan_chunks
 from .engine_choice import choose_runner
 from .errors import InputError, ShmStreamError
@@ -97,11 +97,17 @@ def _perform(task: Task, runner, tell: Callable):
 
 def _plan(task: Task) -> Plan | None:
     """The chunks of a shot that is worth cutting. What cannot be read is told of when it is made in one piece."""
-    if task.chunk_seconds is None or task.shot.kind != "video":
+    if task.chunk_seconds is None or task.shot.kind != "video" or not joins(task.job):
         return None
     with contextlib.suppress(InputError):
         return plan_chunks(task.job, task.chunk_seconds)
     return None
+
+
+def joins(job: JobOptions) -> bool:
+    """Whether parts of the job, made apart, are what it would make in one piece: not where a person is followed from
+    the first frame on, fields need their neighbours, or a description of the whole goes beside it."""
+    return not (job.target or job.sidecar or job.deinterlace or job.person != DEFAULTS["person"])
 
 
 def _perform_chunk(task: ChunkTask, runner, tell: Callable):

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .cli import INTERRUPTED
-from .cli_options import Parser, add_networks, parse_time
+from .cli_controls import add_controls, controls_of
+from .cli_options import Parser, add_delivery, add_networks, parse_time
 
 DESCRIPTION = "Cut people out of all videos and photos below a folder. A run that was stopped is gone on with."
 EPILOG = """\
@@ -24,6 +25,7 @@ The folders below IN are made below OUT too. For IN/day1/talk.mov there will be
   OUT/day1/talk.mov              with --bg: the composite
   OUT/day1/talk.alpha.mov        with --alpha
   OUT/day1/talk.foreground.mov   with --foreground
+and with --for nuke, instead of the first one, OUT/day1/talk/talk.1001.exr and so on.
 Two inputs that would get one name (talk.avi and talk.mp4) are an error before anything starts. Hidden files and
 files that are neither videos nor photos are passed over. BACKGROUND and TIME are those of shm-stream --help; -ss, -t,
 --frames, --codec and --crf are for the videos only.
@@ -37,6 +39,7 @@ Exit code: 0 all shots are done, 1 some failed or could be read in part only, 2 
 examples:
   shm-stream batch shots/ results/ --bg beach.jpg
   shm-stream batch shots/ mattes/ --alpha --suffix .mov --codec prores_ks --jobs 4
+  shm-stream batch shots/ plates/ --for nuke --despill 80
   shm-stream batch inbox/ done/ --bg transparent --alpha --watch
   shm-stream batch shots/ results/ --bg blur --progress json | farm-monitor
 """
@@ -51,6 +54,8 @@ def make_parser() -> Parser:
     parser.add_argument("folder", metavar="IN", help="the folder with videos and photos, also in folders below it")
     parser.add_argument("out", metavar="OUT", help="the folder for the results; made if it does not exist")
     _add_outputs(parser)
+    add_delivery(parser)
+    add_controls(parser)
     _add_run(parser)
     networks = add_networks(parser)
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
@@ -58,6 +63,8 @@ def make_parser() -> Parser:
     group.add_argument("-ss", "--start", metavar="TIME", type=parse_time, default=0.0, help="begin at TIME")
     group.add_argument("-t", "--duration", metavar="TIME", type=parse_time, help="take that long")
     group.add_argument("--frames", metavar="N", type=_count, help="take at most N frames")
+    group.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced video")
+    group.add_argument("--hwaccel", metavar="DEVICE", help="decode on a GPU: cuda, qsv, ...")
     _add_messages(parser)
     return parser
 
@@ -67,9 +74,10 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument("--bg", metavar="BACKGROUND", help="the composite: what to put behind the people")
     group.add_argument("--alpha", action="store_true", help="alpha as a grey picture")
     group.add_argument("--foreground", action="store_true", help="the people's own colours")
+    group.add_argument("--person", metavar="WHO", default="all", help="all, or one: largest or center (default: all)")
     group = parser.add_argument_group("how they are written")
     group.add_argument("--suffix", metavar="EXT", help=".mp4, .m4v, .mov, .mkv or .webm for videos (default: theirs)")
-    group.add_argument("--image-suffix", metavar="EXT", default=".png", help="of photos, such as .jpg (default: .png)")
+    group.add_argument("--image-suffix", metavar="EXT", help="of photos, such as .jpg (default: .png)")
     group.add_argument("--codec", metavar="NAME", help="video encoder of the composite, without --bg of all")
     group.add_argument("--crf", metavar="N", type=int, help="quality of that encoder; lower is better and larger")
     group.add_argument("-y", "--overwrite", action="store_true", help="overwrite files in OUT that no batch made")
@@ -144,16 +152,20 @@ def batch_options(arguments: argparse.Namespace):
     """The parsed command line as BatchOptions."""
     from .batch_options import BatchOptions
     from .job_options import JobOptions
+    from .outputs import TRANSPARENT
 
     facts = {**vars(arguments)}
     for name in ("quiet", "verbose", "progress"):
         del facts[name]
+    controls = controls_of(facts)
+    if facts["target"]:
+        facts["bg"] = facts["bg"] or TRANSPARENT
     own = ("alpha", "foreground", "suffix", "image_suffix", "jobs", "chunk", "timeout", "watch", "report", "overwrite")
     own = {name: facts.pop(name) for name in own}
     folder, out = Path(facts.pop("folder")), Path(facts.pop("out"))
     if own["report"] is not None:
         own["report"] = Path(own["report"] or out / "report.csv")
-    return BatchOptions(folder, out, JobOptions(input=folder, **facts), **own)
+    return BatchOptions(folder, out, JobOptions(input=folder, controls=controls, **facts), **own)
 
 
 def _conclude(results: dict[str, dict], quiet: bool, interrupted: bool) -> int:

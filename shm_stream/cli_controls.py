@@ -11,7 +11,7 @@ DEFAULT_PORT = 8765
 
 
 def add_controls(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `Controls`, and those of the page where they can be changed."""
+    """Add the options of `Controls`."""
     group = parser.add_argument_group("edges and position")
     for name, unit, text in (
         ("feather", "N", "soften the edge by N thousandths of the height (0 to 50)"),
@@ -29,6 +29,10 @@ def add_controls(parser: argparse.ArgumentParser) -> None:
         "--place", metavar="X,Y,SCALE", type=_numbers, default=NEUTRAL.place,
         help="move people by percent of width and height, and scale them (default: 0,0,1); --place=-20,0,1 to the left",
     )  # fmt: skip
+
+
+def add_page(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the page where controls can be changed."""
     group = parser.add_argument_group("control page")
     group.add_argument(
         "--panel", metavar="PORT", nargs="?", type=_port, const=DEFAULT_PORT,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .live_options import RAW_EXAMPLE, LiveOptions, parse_rate, parse_raw, parse_size
 
-NAMES = ("loop", "live", "listen", "reconnect_seconds", "size", "input_format", "raw")
+NAMES = ("loop", "live", "listen", "reconnect_seconds", "size", "input_format", "raw", "fps_target")
 """Of the parsed options that become LiveOptions."""
 
 
@@ -23,6 +23,10 @@ def add_live(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--size", metavar="WxH", type=_checked(parse_size), help="size to ask the camera or screen for")
     group.add_argument("--fps", metavar="N", type=_checked(parse_rate), help="rate to ask them for")
+    group.add_argument(
+        "--fps-target", metavar="N", type=_rate_or_zero,
+        help="hold N frames a second by making the networks cheaper; 0: never (default: the input's rate)",
+    )  # fmt: skip
     group.add_argument("--input-format", metavar="NAME", help="format to ask the camera for: mjpeg, yuyv, ...")
     group.add_argument(
         "--raw", metavar="WxH:FORMAT:FPS", type=_checked(parse_raw), help=f"stdin carries bare frames ({RAW_EXAMPLE})"
@@ -59,6 +63,10 @@ def _checked(parse: Callable) -> Callable:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert
+
+
+def _rate_or_zero(text: str) -> float:
+    return 0.0 if text.strip() == "0" else float(_checked(parse_rate)(text))
 
 
 def _seconds(text: str) -> float:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .cli_controls import add_controls, controls_of, drop_page_options
+from .cli_controls import add_controls, add_page, controls_of, drop_page_options
 from .cli_guides import add_guides
 from .cli_live import add_live, live_options
 from .delivery import PREMULTIPLIED, STRAIGHT, TARGETS
@@ -60,13 +60,14 @@ def make_parser() -> Parser:
     parser = Parser(prog="shm-stream", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("input", metavar="INPUT", help=INPUT)
     _add_outputs(parser)
-    _add_delivery(parser)
+    add_delivery(parser)
     networks = add_networks(parser)
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
     _add_range(parser)
     add_live(parser)
     add_guides(parser)
     add_controls(parser)
+    add_page(parser)
     group = parser.add_argument_group("messages")
     group.add_argument("--report", metavar="PAGE", help="write an HTML page with pictures and what deserves a look")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
@@ -101,7 +102,8 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument("-y", "--overwrite", action="store_true", help="overwrite outputs that exist")
 
 
-def _add_delivery(parser: Parser) -> None:
+def add_delivery(parser: Parser) -> None:
+    """Add the options of `Delivery`, and whom outputs are for."""
     group = parser.add_argument_group("how outputs are handed over")
     group.add_argument("--for", dest="target", choices=TARGETS, help="what that program takes (see docs/media.md)")
     group.add_argument("--bits", metavar="N", type=_whole, help="8, 10, 12 or 16 a channel (default: as the input)")

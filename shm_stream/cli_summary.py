@@ -16,8 +16,9 @@ def summary(report) -> str:
 def _live(report) -> str:
     """What became of a live input's other frames; nothing for files."""
     dropped = f" · {counted(report.dropped, 'older frame')} dropped to keep up" if report.dropped else ""
+    changed = f" · quality changed {counted(report.quality_changes, 'time')}, at the end {report.quality}"
     again = f" · connected again {counted(report.reconnects, 'time')}" if report.reconnects else ""
-    return dropped + again
+    return dropped + (changed if report.quality_changes else "") + again
 
 
 def live_lines(report) -> list[str]:

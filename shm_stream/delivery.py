@@ -11,6 +11,8 @@ from .live_target import split_outputs
 STRAIGHT, PREMULTIPLIED = "straight", "premultiplied"
 BITS = (8, 10, 12, 16)
 TARGETS = ("nuke", "resolve", "premiere", "obs", "web")
+FIRST_NUMBER = {"nuke": 1001}
+"""Of numbered pictures, where a target counts from there."""
 TARGET_SUFFIX = {"nuke": ".exr", "resolve": ".mov", "premiere": ".mov", "obs": ".webm", "web": ".webm"}
 
 
@@ -67,7 +69,6 @@ def for_target(options, target: str):
     filled = {"bg": "transparent" if options.bg is None else options.bg, "sidecar": True}
     if target == "nuke":
         filled["image_format"] = "exr" if given == "" else options.image_format
-        filled["start_number"] = 1001 if options.start_number is None and given != "" else options.start_number
     elif target in ("resolve", "premiere"):
         filled["codec"] = "prores_ks"
     return replace(options, **filled)

@@ -26,7 +26,8 @@ from .live_controls import LiveControls, Setting
 from .placement import mirrored
 from .planes import new_planes
 from .prior import Prior, PriorState, softmax, tnet_shape
-from .tiles import TILE, active_grid, active_tiles
+from .quality import Level
+from .tiles import TILE, active_blocks, active_tiles
 from .trimap import Trimap
 from .user_trimap import impose, trimap_logits
 from .work import Work
@@ -63,6 +64,7 @@ class Engine:
         check_tnet_size(tnet_size)
         self.runner = runner
         self.tnet_size = tnet_size
+        self.most_drawn = 1.0
         self.controls = controls or LiveControls(NEUTRAL, background)
         self.outputs = check_outputs(outputs, self.controls.setting.background)
         self._uses_prior = uses_prior
@@ -90,6 +92,13 @@ class Engine:
     def reset(self) -> None:
         """Forget the previous frame. Only while no frame is between the stages."""
         self._prior.reset()
+
+    def use(self, level: Level, size: tuple[int, int]) -> None:
+        """Let the networks cost no more than `level` from the next frame on; `size`: (H, W) of frames. From any thread:
+        a runner that compiles T-Net for each of its sizes does so here, while frames go on."""
+        if hasattr(self.runner, "compile_tnet"):
+            self.runner.compile_tnet(tnet_shape(*size, level.tnet_size))
+        self.tnet_size, self.most_drawn = level.tnet_size, level.most_drawn
 
     def resume(self, state: PriorState) -> None:
         """Go on after the frame that left `state`. Only while no frame is between the stages."""
@@ -148,7 +157,9 @@ class Engine:
     def _draw_blocks(self, work: Work) -> Work:
         size, block = work.frame.size, self.runner.multiple
         grid = [-(-pixels // block) for pixels in size]
-        wanted = np.ones(grid, np.uint8) if self._dense else active_grid(work.logits, *size, block)
+        wanted = np.ones(grid, np.uint8)
+        if not self._dense:
+            wanted = active_blocks(work.logits, *size, block, most=self.most_drawn)
         work.canvas = canvas = self._canvases.take(size, np.float32)
         stale, canvas.drawn = canvas.drawn, wanted
         self.runner.draw(work.frame.picture, work.logits, wanted, canvas.alpha_raw, stale)

@@ -56,8 +56,7 @@ class Guides:
 
 def open_guides(options, source) -> Guides:
     """What a job's options ask for. Raises InputError."""
-    if options.person not in CHOICES:
-        raise InputError(f"person is one of {', '.join(CHOICES)}, got '{options.person}'")
+    check_person(options.person)
     cut = {"start_seconds": options.start, "duration_seconds": options.duration, "max_frames": options.frames}
     asked = {"trimap": options.trimap, "holdout": options.holdout, "keep": options.keep}
     masks = {name: open_mask(path, name, source, **cut) for name, path in asked.items() if path is not None}
@@ -67,3 +66,9 @@ def open_guides(options, source) -> Guides:
 def _share(mask: np.ndarray, mirror: bool) -> np.ndarray:
     """[H, W] uint8 → float32 in 0..1."""
     return (mirrored(mask) if mirror else mask) * np.float32(1 / 255)
+
+
+def check_person(person: str) -> None:
+    """Raises InputError for what is no choice."""
+    if person not in CHOICES:
+        raise InputError(f"person is one of {', '.join(CHOICES)}, got '{person}'")

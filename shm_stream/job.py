@@ -25,6 +25,7 @@ from .outputs import CAMERA, TRANSPARENT, plan_live, plan_outputs
 from .pace import paced
 from .preset import get_preset
 from .prior import PriorState
+from .quality import rate_keeper
 from .sidecar import Sidecars
 from .sink_camera import CameraSink
 from .source import open_source
@@ -78,6 +79,7 @@ class Job:
                 planar=stays_planar(self.source, self.sinks, options.vcam),
                 fine=fine_kinds(self.sinks, self.source, options) - {*live.values()},
             )
+            self.keeper = rate_keeper(self.source, self.engine.tnet_size, options.live.fps_target)
             for target, kind in live.items():
                 self.sinks[target.name] = sink = open_live(target, kind, options, self.source)
                 opened.callback(sink.abort)
@@ -90,6 +92,7 @@ class Job:
         self.without_sound = self.source.live and (bool(options.vcam) or options.obs is not None)
         """Whether somebody sees the pictures of now and hears another sound, which must be delayed as they are."""
         self._latency = LatencyCounter()
+        self._tell = options.live.tell
         self._statistics = statistics
         self._part = options.part
         self.prior_before: PriorState | None = self._part.prior
@@ -154,8 +157,15 @@ class Job:
         self.engine.release(work)
         self.last = work
         self._written += 1
+        self._hold_rate(work)
         if on_frame is not None:
             on_frame(self._written)
+
+    def _hold_rate(self, work: Work) -> None:
+        level = self.keeper and self.keeper.frame(time.perf_counter(), self.source.dropped)
+        if level:
+            self._tell(f"holding {self.keeper.fps:g} frames a second: {level}")
+            self.engine.use(level, work.frame.size)
 
     def _lead_in(self, work: Work) -> None:
         self.prior_before = PriorState(work.reduced, work.logits)
@@ -195,6 +205,8 @@ class Job:
             interrupted=result.interrupted,
             input_warning=self.source.warning,
             warnings=self.notices,
+            quality_changes=self.keeper.changes if self.keeper else 0,
+            quality=str(self.keeper.level) if self.keeper else None,
             dropped=getattr(self.source, "dropped", 0),
             reconnects=getattr(self.source, "reconnects", 0),
             latency=latency if live or self.source.live else None,

@@ -33,6 +33,10 @@ class Report:
     """Anything else that was left out, such as audio that does not fit into the container."""
     dropped: int = 0
     """Frames of a live input that came while the engine was busy."""
+    quality: str | None = None
+    """Of a live job that holds a rate: what the networks were allowed at the end."""
+    quality_changes: int = 0
+    """How often that was changed."""
     reconnects: int = 0
     """How often a lost live input came back."""
     latency: Latency | None = None

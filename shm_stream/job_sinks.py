@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .delivery import Delivery
+from .delivery import FIRST_NUMBER, Delivery
 from .job_options import JobOptions
 from .live_target import LiveTarget
 from .outputs import TRANSPARENT
@@ -34,10 +34,11 @@ def open_file_sink(path: str, kind: str, options: JobOptions, source, *, safe: b
 def _delivery(options: JobOptions, kind: str, path: str) -> Delivery:
     """What was asked for, as far as it can be meant for this output: a sequence number is not for a video file."""
     numbered = is_pattern(Path(path))
+    first = FIRST_NUMBER.get(options.target) if numbered and options.start_number is None else options.start_number
     return Delivery(
         bits=options.bits,
         image_format=options.image_format if not numbered and is_folder(path) else None,
-        start_number=options.start_number if numbered or is_folder(path) else None,
+        start_number=first if numbered or is_folder(path) else None,
         alpha_mode=options.alpha_mode if kind == TRANSPARENT else None,
         linear=options.linear,
     )

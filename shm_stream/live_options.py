@@ -44,6 +44,8 @@ class LiveOptions:
     """(width, height) to ask a camera for, or of the part of the screen."""
     rate: Fraction | None = None
     """Frames a second to ask a camera or screen for."""
+    fps_target: float | None = None
+    """Frames a second to hold by making the networks cheaper; 0: never, None: those of the input."""
     input_format: str | None = None
     """What to ask a camera for: mjpeg, yuyv, ..."""
     raw: RawVideo | None = None

@@ -35,15 +35,21 @@ def discard(partial: Path) -> None:
 
 def sweep(targets: Iterable[Path]) -> None:
     """Delete what a killed process left unfinished beside these files."""
-    wanted: dict[Path, set] = {}
+    wanted: dict[Path, list] = {}
     for target in targets:
-        wanted.setdefault(target.parent, set()).add((target.stem[:STEM_CHARACTERS], target.suffix))
+        wanted.setdefault(target.parent, []).append(_name_of(target))
     for folder, names in wanted.items():
         for path in _listing(folder):
             match = PARTIAL.fullmatch(path.name)
-            if match and (match["stem"], match["suffix"]) in names:
+            if match and any(name.fullmatch(match["stem"] + match["suffix"]) for name in names):
                 with contextlib.suppress(OSError):  # a leftover that cannot go does no harm
                     discard(path)
+
+
+def _name_of(target: Path) -> re.Pattern:
+    """What a partial file's stem and suffix are, also for the pictures of a numbered sequence."""
+    stem = re.escape(target.stem[:STEM_CHARACTERS])
+    return re.compile(re.sub(r"%(?:0[1-9])?d", "[0-9]+", stem) + re.escape(target.suffix))
 
 
 def _listing(folder: Path) -> list[Path]:

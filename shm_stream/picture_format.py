@@ -85,6 +85,17 @@ def _write_8_bits(path: Path, pixels: np.ndarray) -> None:
     path.write_bytes(cv2.imencode(suffix, pixels, SETTINGS[suffix])[1].data)
 
 
+def numbered(pattern: Path) -> dict[int, Path]:
+    """Number → file, of what lies there under a name that the pattern gives."""
+    if not pattern.parent.is_dir():
+        return {}
+    head, digits, tail = NUMBER.split(pattern.name)
+    head, tail = (re.escape(part.replace("%%", "%")) for part in (head, tail))
+    name = re.compile(f"{head}([0-9]{{{digits or 1},}}){tail}")
+    found = ((name.fullmatch(path.name), path) for path in pattern.parent.iterdir())
+    return {int(match[1]): path for match, path in sorted(found, key=lambda pair: pair[1]) if match}
+
+
 def is_pattern(path: Path) -> bool:
     """Whether the name numbers pictures, as `shot.%04d.png` does. Raises InputError for one with several numbers."""
     if path.suffix.lower() not in SETTINGS:

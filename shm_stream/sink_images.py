@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,7 @@ from . import partial
 from .delivery import USUAL, Delivery
 from .errors import InputError, ShmStreamError
 from .frame import Frame
-from .picture_format import NUMBER, PictureFormat
+from .picture_format import NUMBER, PictureFormat, numbered
 
 
 class ImageSink:
@@ -84,19 +82,13 @@ class FolderSink:
             partial.check_folder(self._folder)
         else:
             partial.check_folder(self._folder.absolute().parent)
-        names = _image_names(source.files, self._format.suffix) if self._by_stem else self._numbered()
+        if self._by_stem:
+            there = [self._folder / name for name in _image_names(source.files, self._format.suffix)]
+        else:
+            there = numbered(self._folder / self._pattern).values()
         if self._folder.exists():
-            for name in names:
-                partial.check_target(self._folder / name, source.files, overwrite=overwrite)
-
-    def _numbered(self) -> list[str]:
-        """What is there already under a name that the pattern gives."""
-        if not self._folder.exists():
-            return []
-        head, digits, tail = NUMBER.split(self._pattern)
-        head, tail = (re.escape(part.replace("%%", "%")) for part in (head, tail))
-        pattern = re.compile(f"{head}[0-9]{{{digits or 1},}}{tail}")
-        return sorted(name for name in os.listdir(self._folder) if pattern.fullmatch(name))
+            for path in there:
+                partial.check_target(path, source.files, overwrite=overwrite)
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
         """Write one picture. Raises ShmStreamError."""
@@ -126,7 +118,11 @@ class FolderSink:
         self._made_folder = True
 
     def finish(self) -> Path:
-        """All files are in place already."""
+        """All files are in place already; of a longer sequence that was there before, the rest goes."""
+        if not self._by_stem:
+            for number, path in numbered(self._folder / self._pattern).items():
+                if not 0 <= number - self._first < self._count:
+                    partial.discard(path)
         return self.path
 
     def abort(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 
+import cv2
 import numpy as np
 
 from .trimap import Trimap
@@ -16,12 +17,20 @@ TILE = 128
 """Side of a tile in pixels, without halo."""
 THRESHOLD = 0.5 / 255
 """Half an 8-bit step of alpha."""
-_ENOUGH = np.float32(np.log(1 / THRESHOLD - 1))
-"""`unknown_bound` of what is this certain is the threshold."""
+_HIGHER_THRESHOLDS = (0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Of `unknown_bound`, where M-Net may not draw all that it should."""
 LOGIT_LIMIT = np.float32(1e4)
 """The kernels clamp logits to this (kLogitLimit in csrc/fuse_math.h)."""
 _SLACK = 1e-3
 """Logit samples: more than float32 rounding can move a pixel's place among them."""
+
+
+def _certain_enough(threshold: float) -> np.float32:
+    """The `_certainty` at which `unknown_bound` is the threshold."""
+    return np.float32(np.log(1 / threshold - 1)) if threshold < 1 else np.float32(-np.inf)
+
+
+_ENOUGH = _certain_enough(THRESHOLD)
 
 
 def unknown_bound(logits: np.ndarray) -> np.ndarray:
@@ -61,11 +70,34 @@ def active_tiles(logits: np.ndarray, height: int, width: int, tile: int = TILE) 
     return [(int(y) * tile, int(x) * tile) for y, x in np.argwhere(active_grid(logits, height, width, tile))]
 
 
-def active_grid(logits: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
-    """[ceil(height / side), ceil(width / side)] uint8: 1 for squares of a frame that M-Net has to draw, else 0."""
-    active = (_certainty(logits) <= _ENOUGH).view(np.uint8)
-    rows = _most_in_ranges(active, *_cell_ranges(height, logits.shape[1], side))
-    columns = _most_in_ranges(np.ascontiguousarray(rows.T), *_cell_ranges(width, logits.shape[2], side))
+def active_blocks(logits: np.ndarray, height: int, width: int, block: int, *, most: float = 1.0) -> np.ndarray:
+    """`active_grid` for blocks, of which 2x2 are wanted together: they draw more, in fewer and longer runs, which costs
+    less (docs/shapes.png)."""
+    squares = active_grid(logits, height, width, 2 * block, most=most)
+    blocks = cv2.resize(squares, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    return np.ascontiguousarray(blocks[: -(-height // block), : -(-width // block)])
+
+
+def active_grid(logits: np.ndarray, height: int, width: int, side: int, *, most: float = 1.0) -> np.ndarray:
+    """[ceil(height / side), ceil(width / side)] uint8: 1 for squares of a frame that M-Net has to draw, else 0.
+
+    `most`: share of them that may be 1. Where that is too little, the least uncertain ones are left out.
+    """
+    certainty = _certainty(logits)
+    grid = _squares(certainty <= _ENOUGH, height, width, side)
+    for threshold in _HIGHER_THRESHOLDS:
+        if grid.mean() <= most:
+            break
+        grid = _squares(certainty <= _certain_enough(threshold), height, width, side)
+    return grid
+
+
+def _squares(cells: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
+    """Cells [h+1, w+1] between samples → the squares of the frame that touch a true one."""
+    active = cells.view(np.uint8)
+    h, w = active.shape[0] - 1, active.shape[1] - 1
+    rows = _most_in_ranges(active, *_cell_ranges(height, h, side))
+    columns = _most_in_ranges(np.ascontiguousarray(rows.T), *_cell_ranges(width, w, side))
     return np.ascontiguousarray(columns.T)
 
 

@@ -1,4 +1,4 @@
-"""A flash and a beep at the same moment, once a second: sent as cameras do, and looked for in what comes out."""
+"""Numbered frames and a beep at each full second of them: sent as cameras do, and looked for in what comes out."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from stand_ins import frame_number, numbered_frame
 
 RATE = 25
+NUMBERS = 250
+"""Ten seconds of frames, so that numbers and seconds begin again together."""
 SOUND_RATE = 48000
 BEEP_SECONDS = 0.08
-"""As long as two frames."""
 LOUD = 0.15
 
 
 class BeatSender:
-    """A process that sends flashes and beeps to `url` (`-`: its `stdout`) in real time until it is killed."""
+    """A process that sends frames and beeps to `url` (`-`: its `stdout`) in real time until it is killed."""
 
     def __init__(self, url: str, container: str, codec: str = "aac", options: str = ""):
         """`codec` of the sound. `options` are FFmpeg's: `listen=1` makes it a server."""
@@ -34,13 +36,6 @@ class BeatSender:
         self._process.kill()
         self.stdout.close()
         self._process.wait(10)
-
-
-def flashes(path) -> list[float]:
-    """When the picture turns white, in seconds."""
-    with av.open(str(path)) as container:
-        levels = [(frame.time, frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
-    return [now for (_, before), (now, level) in zip(levels, levels[1:]) if before < 128 <= level]
 
 
 def loud_times(path) -> np.ndarray:
@@ -67,10 +62,17 @@ def loud_seconds(path) -> float:
 
 
 def offsets(path) -> list[float]:
-    """For each flash, but for those at the very ends, by how many seconds its beep is late."""
-    seen, heard = flashes(path), beeps(path)
-    within = [flash for flash in seen if heard and heard[0] - 0.5 < flash < heard[-1] + 0.5]
-    return [min((beep - flash for beep in heard), key=abs) for flash in within]
+    """By how many seconds each beep is late beside the frame nearest to it, but for one that may have lost its head."""
+    with av.open(str(path)) as container:
+        first = next(container.decode(audio=0)).time
+    with av.open(str(path)) as container:
+        frames = [(frame.time, frame_number(frame.to_ndarray(format="rgb24"))) for frame in container.decode(video=0)]
+    late = []
+    for beep in beeps(path):
+        if beep > first + 0.1:
+            time_, number = min(frames, key=lambda frame: abs(frame[0] - beep))
+            late.append((beep - (time_ - number / RATE) + 0.5) % 1 - 0.5)
+    return late
 
 
 def send(url: str, container: str, codec: str, options: dict) -> None:
@@ -85,8 +87,7 @@ def send(url: str, container: str, codec: str, options: dict) -> None:
     size = audio.codec_context.frame_size or 960
     began, sounded = time.monotonic(), 0
     for index in range(RATE * 600):
-        level = 235 if index % RATE < 2 else 16
-        frame = av.VideoFrame.from_ndarray(np.full((48, 128, 3), level, np.uint8), "rgb24")
+        frame = av.VideoFrame.from_ndarray(numbered_frame(index % NUMBERS), "rgb24")
         frame.pts, frame.time_base = index, Fraction(1, RATE)
         output.mux(video.encode(frame))
         while sounded / SOUND_RATE < (index + 1) / RATE:

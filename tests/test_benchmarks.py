@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 from stand_ins import numbered_clip
 
@@ -145,3 +147,23 @@ def test_every_control_has_its_price():
     prices = {line[:34].strip(): float(line[34:]) for line in lines[1:]}
     assert {"none", "feather", "all of these", "freeze", "preview: nobody watches"} <= set(prices)
     assert prices["all of these"] > prices["none"] > prices["preview: nobody watches"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system holds no process to cores")
+def test_costs_are_swept_and_plotted(tmp_path):
+    numbers, plot = tmp_path / "cost.json", tmp_path / "cost.png"
+    small = ("--sizes", "480p", "--cores", 1, "--seconds", 0.3, "--rounds", 1)
+    code, lines, err = run("sweep_cost", *small, "--json", numbers, "--plot", plot)
+    assert (code, err) == (0, "")
+    found = json.loads(numbers.read_text())
+    assert [json.loads(line) for line in lines] == found["area"] + found["jobs"]
+    drawn = [row["drawn_percent"] for row in found["area"]]
+    assert drawn == sorted(drawn) and drawn[0] < 20 and drawn[-1] == 100
+    assert found["area"][-1]["mnet_core_ms"] > 2 * found["area"][0]["mnet_core_ms"]
+    (job,) = found["jobs"]
+    assert (job["size"], job["cores"]) == ("480p", 1) and job["end_to_end_fps"] > 0
+    assert cv2.imread(str(plot)).std() > 10
+
+
+def test_more_cores_than_there_are(tmp_path):
+    assert f"1 to {machine.cores()} cores" in the_error(run("sweep_cost", "--cores", 1000), 2)

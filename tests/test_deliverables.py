@@ -300,3 +300,20 @@ def test_the_docs_name_every_format_target_and_error():
         assert (int(bits), convention) == (kind.bits, kind.convention)
         assert float(alpha) <= 1.02 * kind.alpha_error and float(colour) <= 1.02 * kind.colour_error
     assert all(f"| `--for {target}` |" in text for target in TARGET_FACTS)
+
+
+def test_a_photo_for_nuke_is_one_picture(tmp_path):
+    pytest.importorskip("OpenEXR")
+    assert cv2.imwrite(str(tmp_path / "face.png"), np.zeros((32, 48, 3), np.uint8))
+    job(tmp_path / "face.png", target="nuke")
+    job(tmp_path / "face.png", target="nuke", output=tmp_path / "cut.exr")
+    assert sorted(path.name for path in tmp_path.glob("*.exr")) == ["cut.exr", "face_nuke.exr"]
+
+
+def test_a_shorter_sequence_takes_the_place_of_a_longer_one(tmp_path):
+    pictures = [np.full((32, 48, 3), 40 * number, np.uint8) for number in range(5)]
+    (tmp_path / "s.0001.txt").touch()
+    for count in (5, 2):
+        source = write_video(tmp_path / "in.mkv", pictures[:count])
+        job(source, output=tmp_path / "s.%04d.png", bg="red", start_number=3, overwrite=True)
+    assert sorted(path.name for path in tmp_path.glob("s.*")) == ["s.0001.txt", "s.0003.png", "s.0004.png"]

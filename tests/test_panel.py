@@ -153,7 +153,8 @@ def test_the_state_says_what_runs(tmp_path):
         await client.right_becomes((255, 0, 0))
         await asyncio.sleep(1.2)
         _, _, state = await client.get("/api/state")
-        assert state["engine"] == {"device": "cpu", "runner": "stand-in", "kernel": state["engine"]["kernel"]}
+        kernel = state["engine"]["kernel"]
+        assert state["engine"] == {"device": "cpu", "runner": "stand-in", "kernel": kernel, "lowered": None}
         assert state["source"]["size"] == [128, 96] and state["source"]["fps"] == 25
         assert state["figures"]["fps"] > 5 and 0 < state["figures"]["latency_ms"] < 5000
         assert state["ranges"]["feather"] == [0, 50] and state["controls"]["threshold"] == [0, 100]

@@ -132,6 +132,20 @@ def test_one_unknown_spot_needs_few_tiles_and_fewer_blocks(size):
         assert np.abs(sparse - dense).max() <= 1 and 0 < asked <= most
 
 
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.1, 3.0, 30.0]), most=st.floats(0, 1))
+def test_where_little_may_be_drawn_the_least_uncertain_blocks_are_left_out(seed, scale, most):
+    logits = np.random.default_rng(seed).normal(0, scale, (3, 9, 12)).astype(np.float32)
+    whole, part = (tiles.active_grid(logits, 90, 120, 4, most=share) for share in (1, most))
+    assert part.mean() <= most and not (part & ~whole).any()
+    assert most < whole.mean() or np.array_equal(part, whole)
+    left_out = (whole == 1) & (part == 0)
+    if part.any() and left_out.any():
+        bound, steps = tiles.unknown_bound(logits), np.linspace(0, 1, 201)
+        largest = np.max([step * tiles._squares(bound >= step, 90, 120, 4) for step in steps], axis=0)
+        assert largest[part == 1].min() >= largest[left_out].max() - 0.006
+
+
 @pytest.mark.skipif(not native.paths()[1:], reason="built without native code")
 def test_frames_do_not_see_what_was_drawn_before_them():
     """Arrays go round; every frame wants other blocks than the one before."""

@@ -70,10 +70,11 @@ def loss_of(network: nn.Module, batch: dict[str, Tensor]):
     return prediction_loss(alpha, inner), lambda: Preview(inner["image"], alpha.detach(), inner["alpha"])
 
 
-def train(o: Options, loss: Callable = loss_of) -> bool:
-    """Runs the stage and says whether it is complete. `loss` has the arguments of `loss_of`."""
+def train(o: Options, loss: Callable = loss_of, network: nn.Module | None = None) -> bool:
+    """Runs the stage and says whether it is complete. `loss` has the arguments of `loss_of`; `network`: one to train
+    that is not the preset's."""
     device = begin(o)
-    network = fresh_network(o).to(device, memory_format=torch.channels_last)
+    network = (network or fresh_network(o)).to(device, memory_format=torch.channels_last)
     run = Run(network, torch.optim.Adam(network.parameters(), o.rate), o.out, o, device)
     network.train()
 

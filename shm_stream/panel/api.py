@@ -46,7 +46,12 @@ class Api:
         setting, source, engine = job.controls.setting, job.source, job.engine
         return {
             "source": {"name": str(source.path), "size": [source.width, source.height], "fps": float(source.rate)},
-            "engine": {"device": engine.runner.device, "runner": engine.runner.name, "kernel": engine.kernel},
+            "engine": {
+                "device": engine.runner.device,
+                "runner": engine.runner.name,
+                "kernel": engine.kernel,
+                "lowered": str(job.keeper.level) if job.keeper and job.keeper.position else None,
+            },
             "outputs": [str(sink.path) for sink in job.sinks.values()],
             "background": {"id": setting.name, "kind": setting.background.kind, "problem": job.controls.problem},
             "controls": asdict(setting.controls),

@@ -17,7 +17,8 @@ RUNNERS = {"native": ".native", "onnxruntime": ".onnxruntime", "openvino": ".ope
 
 
 class Runner(Protocol):
-    """What the engine calls. Only documentation: runners are ordinary classes, with `mnet` or with `draw`."""
+    """What the engine calls. Only documentation: runners are ordinary classes, with `mnet` or with `draw`; one that
+    compiles T-Net for each shape has `compile_tnet`, too."""
 
     name: str
     device: str

@@ -1,0 +1,107 @@
+"""What M-Net's width is worth: a short training for each width, error inside the unknown band against its cost.
+
+    python -m training.sweep_width --data DATA --out FOLDER [--widths 8,16,32,48] [--steps 400] [--plot docs/width.png]
+
+All widths see the same pictures in the same order, then the composites of `evaluate_composites`, with the shipped
+T-Net. Cost: the tiles of a frame of the example clip at 1080p, in onnxruntime on one thread. A finished training is
+kept in FOLDER and not repeated.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from matplotlib.figure import Figure
+
+from shm_stream import Matting
+from shm_stream.engine import Engine
+from shm_stream.measures import unknown_band
+from shm_stream.mnet import HALO, LiveMNet
+from shm_stream.preset import get_preset
+from shm_stream.runners.torch import TorchRunner
+from shm_stream.tiles import TILE, active_tiles
+from shm_stream.work import Work
+
+from . import checkpoint, evaluate_composites, options, train_mnet
+from .export import export_onnx
+from .sweep_shapes import BLUE, FULL_HD, example_frame, label, least_core_ms
+
+
+@dataclass
+class Options:
+    data: Path
+    out: Path
+    widths: tuple[int, ...] = (8, 16, 24, 32, 48)
+    steps: int = 400
+    batch: int = 8
+    count: int = 24
+    plot: Path | None = None
+    json: Path | None = None
+
+
+def trained(o: Options, width: int) -> LiveMNet:
+    network, stage = LiveMNet(width), o.out / f"width{width}.pt"
+    wanted = train_mnet.Options(data=o.data, out=stage, cache=o.out / "cache", steps=o.steps, batch=o.batch)
+    train_mnet.train(wanted, network=network)
+    checkpoint.load_part(network, stage, "mnet")
+    return network.eval()
+
+
+def error(o: Options, runner: TorchRunner) -> float:
+    """MAD x 1e3 inside the unknown band, mean over composites."""
+    matting, found = Matting(runner=runner), []
+    for scene in evaluate_composites.composites(evaluate_composites.Options(o.data, count=o.count)):
+        truth = scene.alpha.astype(np.float32) / 255
+        alpha = matting.still(scene.image)
+        found.append(evaluate_composites.errors(alpha, truth, unknown_band(truth))["mad"])
+    return round(float(np.mean(found)), 2)
+
+
+def cost(runner: TorchRunner, folder: Path, tiles: int) -> float:
+    """Core-ms of the tiles of a frame."""
+    _, path = export_onnx(runner.network, folder, "sweep", runner.halo)
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+    x = np.random.default_rng(0).random((tiles, 6, TILE + 2 * HALO, TILE + 2 * HALO), np.float32)
+    return least_core_ms(lambda: session.run(None, {"tile": x}))
+
+
+def tiles_of_a_frame(runner: TorchRunner) -> int:
+    engine = Engine(runner, tnet_size=get_preset("live").tnet_size)
+    return len(active_tiles(engine.tnet(Work(example_frame())).logits, *FULL_HD))
+
+
+def draw(path: Path, rows: list[dict]) -> None:
+    figure = Figure(figsize=(6, 4), layout="constrained", facecolor="white")
+    panel = figure.subplots()
+    panel.plot([row["mnet_core_ms"] for row in rows], [row["band_mad_x1e3"] for row in rows], "o-", color=BLUE)
+    for row in rows:
+        point = (row["mnet_core_ms"], row["band_mad_x1e3"])
+        panel.annotate(row["width"], point, (4, 4), textcoords="offset points")
+    label(panel, "MAD x 1e-3 in the unknown band, by M-Net's width", "core-ms of M-Net")
+    figure.savefig(path, dpi=100)
+
+
+def main() -> None:
+    o = options.parse(Options, __doc__)
+    runner, rows = TorchRunner("live", "cpu"), []
+    torch.set_num_threads(1)
+    tiles = tiles_of_a_frame(runner)
+    for width in o.widths:
+        runner.network.mnet = trained(o, width)
+        rows.append({"width": width, "band_mad_x1e3": error(o, runner), "mnet_core_ms": cost(runner, o.out, tiles)})
+        print(json.dumps(rows[-1]), flush=True)
+    if o.json:
+        o.json.write_text(json.dumps(rows, indent=1) + "\n")
+    if o.plot:
+        draw(o.plot, rows)
+
+
+if __name__ == "__main__":
+    main()
