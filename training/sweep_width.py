@@ -39,6 +39,7 @@ class Options:
     widths: tuple[int, ...] = (8, 16, 24, 32, 48)
     steps: int = 400
     batch: int = 8
+    workers: int = 1
     count: int = 24
     plot: Path | None = None
     json: Path | None = None
@@ -46,8 +47,8 @@ class Options:
 
 def trained(o: Options, width: int) -> LiveMNet:
     network, stage = LiveMNet(width), o.out / f"width{width}.pt"
-    wanted = train_mnet.Options(data=o.data, out=stage, cache=o.out / "cache", steps=o.steps, batch=o.batch)
-    train_mnet.train(wanted, network=network)
+    common = {"steps": o.steps, "batch": o.batch, "workers": o.workers}
+    train_mnet.train(train_mnet.Options(data=o.data, out=stage, cache=o.out / "cache", **common), network=network)
     checkpoint.load_part(network, stage, "mnet")
     return network.eval()
 
