@@ -12,6 +12,8 @@ from .video_container import open_container
 
 BITRATE = 128_000
 LAYOUTS = ("mono", "stereo")
+FRAME_SIZE = 1024
+"""Samples in a packet of AAC."""
 
 
 def first_is_aac(path: Path) -> bool:
@@ -24,16 +26,22 @@ def first_is_aac(path: Path) -> bool:
         return streams[0].codec_context.name == "aac" and bool(streams[0].codec_context.extradata)
 
 
+def add_aac_stream(output, context):
+    """A stream of AAC in `output` for the sound of the decoder `context`: its rate, one or two channels."""
+    layout = context.layout.name if context.layout.name in LAYOUTS else "stereo"
+    stream = output.add_stream("aac", rate=context.sample_rate, layout=layout)
+    stream.codec_context.bit_rate = BITRATE
+    return stream
+
+
 class EncodedAudio(AudioCopy):
     """Like AudioCopy, but decoded and encoded again."""
 
     def _add_targets(self, indices: list[int], output) -> dict:
         (index,) = indices
-        context = self._input.streams[index].codec_context
-        layout = context.layout.name if context.layout.name in LAYOUTS else "stereo"
-        stream = output.add_stream("aac", rate=context.sample_rate, layout=layout)
-        stream.codec_context.bit_rate = BITRATE
-        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=context.sample_rate, frame_size=1024)
+        stream = add_aac_stream(output, self._input.streams[index].codec_context)
+        context = stream.codec_context
+        self._resampler = av.AudioResampler("fltp", context.layout, context.sample_rate, frame_size=FRAME_SIZE)
         return {index: stream}
 
     def _fits(self, source, container: str) -> list[int]:

@@ -22,7 +22,7 @@ def _live(report) -> str:
 
 
 def live_lines(report) -> list[str]:
-    """`rtmp://host/live/...: 250 frames sent, 3 dropped, connected again 1 time` for each, and the latency."""
+    """`rtmp://host/live/...: 250 frames sent, 3 dropped, connected again 1 time` for each, then the latency."""
     lines = []
     for output in report.live:
         again = f", connected again {counted(output.reconnects, 'time')}" if output.reconnects else ""
@@ -32,5 +32,10 @@ def live_lines(report) -> list[str]:
         lines.append(
             f"latency from decoder to outputs: {delays.p50_ms:.0f} ms (95 % of frames below {delays.p95_ms:.0f} ms, "
             f"99 % below {delays.p99_ms:.0f} ms)"
+        )
+    if report.sound_offset_ms is not None:
+        lines.append(
+            f"to have a microphone in step, delay it by {report.sound_offset_ms} ms; in OBS: Edit, Advanced Audio "
+            f"Properties, Sync Offset"
         )
     return lines

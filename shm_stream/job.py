@@ -89,6 +89,8 @@ class Job:
         self.watchers: list[Callable[[Work], None]] = []
         """Each is given every frame's work, its outputs made and not yet given back, in the sink's thread."""
         self._paced = not self.source.live and any(target.protocol != "stdout" for target in live)
+        self.without_sound = self.source.live and (bool(options.vcam) or options.obs is not None)
+        """Whether somebody sees the pictures of now and hears another sound, which must be delayed as they are."""
         self._latency = LatencyCounter()
         self._tell = options.live.tell
         self._statistics = statistics
@@ -191,6 +193,7 @@ class Job:
         return [line for line in told if line]
 
     def _report(self, result: pipeline.PipelineReport, seconds: float) -> Report:
+        latency = self._latency.summary()
         live = [sink.report() for sink in self.sinks.values() if isinstance(sink, LiveSink)]
         return Report(
             frames=self._written,
@@ -206,7 +209,8 @@ class Job:
             quality=str(self.keeper.level) if self.keeper else None,
             dropped=getattr(self.source, "dropped", 0),
             reconnects=getattr(self.source, "reconnects", 0),
-            latency=self._latency.summary() if live or self.source.live else None,
+            latency=latency if live or self.source.live else None,
+            sound_offset_ms=round(latency.p50_ms) if self.without_sound else None,
             live=live,
             stages=result.stages,
         )

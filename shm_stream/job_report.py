@@ -41,6 +41,8 @@ class Report:
     """How often a lost live input came back."""
     latency: Latency | None = None
     """Of live inputs and outputs: how long frames were on their way from the decoder to the outputs."""
+    sound_offset_ms: int | None = None
+    """By how much a microphone must be delayed to be in step with a virtual camera or OBS, which get pictures only."""
     live: list[LiveReport] = field(default_factory=list)
     """What became of each live output."""
     stages: list[StageTimes] = field(default_factory=list)

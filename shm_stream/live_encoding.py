@@ -12,6 +12,7 @@ from .audio_encoded import EncodedAudio, first_is_aac
 from .colour import ColourTags
 from .planes import frame_from_rgb, new_planes, set_tags
 from .stream_audio import SoundCopy, StreamAudio
+from .stream_audio_encoded import EncodedSound
 from .video_codecs import Encoding, add_video_stream
 from .yuv_planes import YuvPlanes
 
@@ -53,12 +54,16 @@ class LiveEncoding:
         stream.codec_context.sample_aspect_ratio = self._source.sample_aspect_ratio
         audio = None
         if isinstance(self._audio_from, StreamAudio):
-            audio = SoundCopy(self._audio_from, output, first_only=True)
+            audio = _sound_of(self._audio_from, output)
         elif self._audio_from is not None:
             kind = AudioCopy if first_is_aac(self._audio_from) else EncodedAudio
             audio = kind(self._audio_from, output, self.container, first_only=True)
         output.start_encoding()
         return LiveMuxer(output, stream, audio, self._source)
+
+
+def _sound_of(audio: StreamAudio, output) -> SoundCopy:
+    return SoundCopy(audio, output, first_only=True) if audio.first_is_aac else EncodedSound(audio, output)
 
 
 class LiveMuxer:

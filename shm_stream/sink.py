@@ -90,7 +90,7 @@ def open_live_sink(
     """Connect to a live output and return its sink, with what `open_sink` says of sinks. Raises InputError."""
     if source.kind != "video":
         raise InputError(f"{source.path} is a {source.kind}; a live output needs a video")
-    common = {"audio_from": _live_sound(source, target, tell)}
+    common = {"audio_from": source.audio_from}
     if target.protocol == "stdout":
         from .sink_stdout import StdoutSink
 
@@ -106,15 +106,6 @@ def open_live_sink(
     from .sink_push import open_push
 
     return open_push(target, source, bitrate=bitrate, tell=tell, **common)
-
-
-def _live_sound(source, target: LiveTarget, tell: Callable[[str], None]) -> Path | StreamAudio | None:
-    """What a live output gets its sound from. A file's can be encoded anew on the way, a stream's only copied."""
-    sound = source.audio_from
-    if isinstance(sound, StreamAudio) and target.protocol not in ("stdout", "obs") and not sound.first_is_aac:
-        tell(f"{target.name}: the sound of {source.path} is left out; only AAC with its header goes on as it is")
-        return None
-    return sound
 
 
 def _check_video_target(path: Path, source, overwrite: bool) -> None:

@@ -51,8 +51,10 @@ class StreamAudio:
         """A connection with these audio streams begins. Sounds that the first one did not have are left out."""
         known = [stream for stream in streams if stream.codec_context is not None]
         if self._holder is None:  # an output nobody reads: it keeps the parameters when the connection is gone
-            self._holder = av.open(io.BytesIO(), "w", format="matroska")
-            self.templates = [_added(self._holder, stream) for stream in known]
+            self._holder = av.open(io.BytesIO(), "w", format="nut")  # which takes the G.711 of cameras, too
+            added = [(stream, _added(self._holder, stream)) for stream in known]
+            known = [stream for stream, template in added if template is not None]
+            self.templates = [template for _, template in added if template is not None]
         same = zip(known, self.templates, strict=False)
         self._indices = {
             stream.index: position
@@ -120,7 +122,8 @@ class SoundCopy:
         """`output`: an open PyAV output container that has written nothing yet; its streams are added here."""
         self._audio = audio
         wanted = 1 if first_only else len(audio.templates)
-        self._targets = [_added(output, each) if index < wanted else None for index, each in enumerate(audio.templates)]
+        templates = enumerate(audio.templates)
+        self._targets = [self._target(output, each) if index < wanted else None for index, each in templates]
         self._ends: dict[int, Fraction] = {}  # of what was written, by stream
         self._queue = audio.subscribe()
         self._origin_seconds = Fraction(0)
@@ -137,14 +140,18 @@ class SoundCopy:
             # half of a packet may overlap, where a clip begins again or a stream comes back
             if target is not None and sound.seconds >= self._ends.get(sound.stream, self._origin_seconds) - length / 2:
                 self._ends[sound.stream] = sound.seconds + length
-                yield self._packet(sound, target)
+                yield from self._packets(sound, target)
 
-    def _packet(self, sound: Sound, target) -> av.Packet:
+    def _target(self, output, template):
+        """What the sound `template` becomes in `output`, or None when it cannot be held there."""
+        return _added(output, template)
+
+    def _packets(self, sound: Sound, target) -> Iterator[av.Packet]:
         packet = av.Packet(sound.data)
         packet.pts = packet.dts = max(0, round((sound.seconds - self._origin_seconds) / sound.time_base))
         packet.time_base, packet.duration, packet.is_keyframe = sound.time_base, sound.duration, True
         packet.stream = target
-        return packet
+        yield packet
 
     def close(self) -> None:
         self._audio.unsubscribe(self._queue)

@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from live_readers import free_port
 from media import write_video
 from panel_jobs import served, solid
 from stand_ins import StandInRunner, numbered_clip, read_numbers, read_pictures
@@ -160,6 +161,25 @@ def test_the_state_says_what_runs(tmp_path):
 
     with served(tmp_path) as (server, _):
         with_client(server, scenario)
+
+
+def test_the_state_says_how_much_later_pictures_without_sound_are(tmp_path):
+    async def offset(client):
+        await client.right_becomes((255, 0, 0))
+        figures = (await client.get("/api/state"))[2]["figures"]
+        return figures["sound_offset_ms"], figures["latency_ms"]
+
+    async def with_obs(client):
+        found, latency = await offset(client)
+        assert found == round(latency) > 0
+
+    async def with_nothing(client):
+        assert (await offset(client))[0] is None
+
+    recorded = {"obs": free_port(), "output": tmp_path / "o.mkv"}
+    for scenario, options in ((with_obs, recorded), (with_nothing, {})):
+        with served(tmp_path, **options) as (server, _):
+            with_client(server, scenario)
 
 
 def test_the_live_socket_tells_changes(tmp_path):

@@ -9,9 +9,11 @@ from stand_ins import StandInRunner, frame_number, numbered_clip
 
 pyvirtualcam = pytest.importorskip("pyvirtualcam")
 
+from shm_stream.cli_summary import live_lines  # noqa: E402
 from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.job import Job  # noqa: E402
 from shm_stream.job_options import JobOptions  # noqa: E402
+from shm_stream.live_options import LiveOptions  # noqa: E402
 
 
 class MemoryBackend:
@@ -68,6 +70,14 @@ def test_camera_beside_files(tmp_path):
     report = run(clip, vcam="memory", output=tmp_path / "o.mp4", alpha=tmp_path / "a.mp4")
     assert report.outputs.keys() == {"composite", "alpha", "camera"}
     assert (tmp_path / "o.mp4").exists() and len(MemoryBackend.made[0].frames) == 4
+
+
+def test_a_microphone_is_told_the_delay_of_a_live_input(tmp_path):
+    clip = numbered_clip(tmp_path / "clip.mp4", 10)
+    report = run(clip, vcam="memory", live=LiveOptions(loop=True), frames=10)
+    assert report.sound_offset_ms == round(report.latency.p50_ms) > 0
+    assert f"delay it by {report.sound_offset_ms} ms" in live_lines(report)[-1]
+    assert run(clip, vcam="memory").sound_offset_ms is None, "a file has no microphone beside it"
 
 
 def test_camera_is_closed_when_the_job_fails(tmp_path):

@@ -55,8 +55,14 @@ class Api:
             "outputs": [str(sink.path) for sink in job.sinks.values()],
             "background": {"id": setting.name, "kind": setting.background.kind, "problem": job.controls.problem},
             "controls": asdict(setting.controls),
-            "figures": {**self._desk.figures.summary(), "dropped": getattr(source, "dropped", 0)},
+            "figures": self._figures(),
         }
+
+    def _figures(self) -> dict:
+        job, figures = self._desk.job, self._desk.figures.summary()
+        latency = figures["latency_ms"]
+        offset = round(latency) if job.without_sound and latency is not None else None
+        return {**figures, "dropped": getattr(job.source, "dropped", 0), "sound_offset_ms": offset}
 
     async def get_state(self, request: web.Request) -> web.Response:
         return web.json_response({**self.state(), "ranges": {**RANGES, "place": PLACE_RANGES}})

@@ -56,8 +56,10 @@ function show(next) {
   $("#source").textContent = `${source.name} · ${source.size.join(" × ")}`;
   const where = outputs.length ? ` · to ${outputs.join(", ")}` : "";
   const dropped = figures.dropped ? ` · ${figures.dropped} ${figures.dropped === 1 ? "frame" : "frames"} dropped to keep up` : "";
+  const offset = figures.sound_offset_ms;
+  const sound = offset === null ? "" : ` · delay a microphone by ${offset} ms (Sync Offset in OBS)`;
   const lowered = engine.lowered ? ` · to hold the rate: ${engine.lowered}` : "";
-  $("#facts").textContent = `device ${engine.device} · runner ${engine.runner} · kernel ${engine.kernel}${where}${dropped}${lowered}`;
+  $("#facts").textContent = `device ${engine.device} · runner ${engine.runner} · kernel ${engine.kernel}${where}${dropped}${lowered}${sound}`;
   $("#preview").style.aspectRatio = source.size.join(" / ");
   const words = { none: "running", freeze: "frozen", slate: "be right back" };
   status(words[state.controls.hold], state.controls.hold === "none" ? "on" : "held");
