@@ -10,6 +10,7 @@ from pathlib import Path
 from . import __version__, native, weights
 from .background import open_background
 from .batch_files import digest, files_of
+from .batch_masks import check_masks
 from .colour import ColourTags, default_matrix
 from .delivery import TARGET_SUFFIX, Delivery, check_delivery, for_target
 from .device import choose_device
@@ -82,6 +83,7 @@ def check_options(options: BatchOptions) -> dict:
             raise InputError(f"{name} {seconds} is not usable; give more than 0 seconds")
     _check_delivery(options)
     check_person(template.person)
+    check_masks(template, options.folder)
     _check_outputs(options)
     if options.report:
         _check_report(options.report, options.out)
