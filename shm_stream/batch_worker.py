@@ -29,6 +29,7 @@ from .errors import InputError, ShmStreamError
 from .job import Job
 from .job_options import JobOptions
 from .job_report import Report
+from .picture_format import is_pattern
 from .qc_files import save_statistics
 from .qc_statistics import ShotStatistics
 from .sidecar import sidecar_path
@@ -169,7 +170,8 @@ def _guarded(function: Callable, task: Task | ChunkTask, runner, tell: Callable)
 def _make(task: Task, runner, tell: Callable) -> dict:
     """Make a shot in one piece."""
     for target in task.shot.targets(task.out):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = target.parent.parent if is_pattern(target) else target.parent  # a sequence makes its own
+        folder.mkdir(parents=True, exist_ok=True)
     statistics = ShotStatistics()
     with Job(replace(task.job, runner=runner), statistics) as job:
         tell(("opened", job.source.frame_count))
