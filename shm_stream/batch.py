@@ -7,11 +7,19 @@ import csv
 import io
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from .batch_chunked import ChunkedShot
 from .batch_chunks import ChunkTask
 from .batch_manifest import FAILED, NAME, SKIPPED, Manifest
-from .batch_options import BatchOptions, check_folders, check_options, check_untouched, make_folder
+from .batch_options import (
+    BatchOptions,
+    check_folders,
+    check_options,
+    check_untouched,
+    make_folder,
+    with_absolute_paths,
+)
 from .batch_pool import Pool
 from .batch_shots import Shot, clashes, find_shots, job_of, settings_of, without_masks
 from .batch_watch import Looks
@@ -31,6 +39,8 @@ class Batch:
 
     def __init__(self, options: BatchOptions):
         """Raises InputError for whatever cannot be used."""
+        if options.cluster is not None:
+            options = with_absolute_paths(options)
         self.options = options
         self.results: dict[str, dict] = {}
         """The newest record of each shot, by name."""
@@ -45,7 +55,7 @@ class Batch:
         make_folder(options.out)
         with contextlib.ExitStack() as opened:
             self._manifest = opened.enter_context(Manifest(options.out))
-            self._pool = opened.enter_context(Pool(options.jobs, options.timeout))
+            self._pool = opened.enter_context(_open_pool(options))
             self._closing = opened.pop_all()
 
     def _first_shots(self) -> list[Shot]:
@@ -143,6 +153,17 @@ class Batch:
 
     def __exit__(self, *exc_info) -> None:
         self.close()
+
+
+def _open_pool(options: BatchOptions):
+    """Who makes the shots. Raises InputError."""
+    if options.cluster is None:
+        return Pool(options.jobs, options.timeout)
+    from .batch_cluster import ClusterPool  # a large package, only for those who ask for it
+
+    bg = options.template.bg
+    files = [Path(bg)] if bg is not None and Path(bg).is_file() else []
+    return ClusterPool(options.cluster, [options.folder, options.out, *files])
 
 
 def report_text(results: Iterable[dict]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import __version__, native, weights
@@ -51,6 +51,8 @@ class BatchOptions:
     """About how many seconds of a long video are made at a time, apart from the others."""
     timeout: float | None = None
     """Seconds that a shot, or a chunk of one, may take."""
+    cluster: str | None = None
+    """A Dask scheduler whose workers make the shots: its address, or its scheduler file."""
     watch: bool = False
     report: Path | None = None
     """A table (.csv) or a page (.html) of all shots, beside OUT/report.html."""
@@ -82,6 +84,10 @@ def check_options(options: BatchOptions) -> dict:
         if seconds is not None and seconds <= 0:
             raise InputError(f"{name} {seconds} is not usable; give more than 0 seconds")
     _check_delivery(options)
+    if options.cluster is not None and options.jobs != 1:
+        raise InputError("--jobs is for processes of this machine; a --cluster has as many as it has workers")
+    if options.cluster is not None and options.timeout is not None:
+        raise InputError("--timeout ends a process, which --cluster cannot; leave one of them out")
     check_person(template.person)
     check_masks(template, options.folder)
     _check_outputs(options)
@@ -163,6 +169,14 @@ def _background(bg: str | None) -> dict:
     open_background(bg, *TRIAL_SIZE).close()
     is_file = Path(bg).is_file()
     return {"bg": Path(bg).name if is_file else bg, "bg_sha256": digest(Path(bg)) if is_file else None}
+
+
+def with_absolute_paths(options: BatchOptions) -> BatchOptions:
+    """For workers that were started in other folders."""
+    template, bg = options.template, options.template.bg
+    if bg is not None and Path(bg).is_file():
+        template = replace(template, bg=str(Path(bg).absolute()))
+    return replace(options, folder=options.folder.absolute(), out=options.out.absolute(), template=template)
 
 
 def check_folders(folder: Path, out: Path) -> None:

@@ -62,7 +62,7 @@ def work(connection) -> None:
         while True:
             task = connection.recv()
             try:
-                runner = _perform(task, runner, connection.send)
+                runner = perform_task(task, runner, connection.send)
             except InputError as error:
                 connection.send(("unusable", str(error)))
 
@@ -73,7 +73,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _perform(task: Task, runner, tell: Callable):
+def perform_task(task: Task | ChunkTask, runner, tell: Callable):
     """Do a task and send its record; returns the loaded runner. Raises InputError if none can be loaded."""
     if isinstance(task, ChunkTask):
         return _perform_chunk(task, runner, tell)

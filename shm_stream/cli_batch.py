@@ -13,6 +13,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 from .cli import INTERRUPTED
@@ -92,6 +93,7 @@ def _add_run(parser: Parser) -> None:
     group.add_argument("--jobs", metavar="N", type=_count, default=1, help="shots made at the same time (default: 1)")
     group.add_argument("--chunk", metavar="TIME", type=parse_time, help="cut long videos, for --jobs to share: 0:30")
     group.add_argument("--timeout", metavar="TIME", type=parse_time, help="give up a shot that takes longer")
+    group.add_argument("--cluster", metavar="ADDRESS", help="let the workers of a Dask scheduler do it (docs/scale.md)")
     group.add_argument("--watch", action="store_true", help="go on with files that are new or changed, until Ctrl-C")
     group.add_argument("--report", metavar="PATH", nargs="?", const="", help=REPORT_HELP)
 
@@ -164,9 +166,8 @@ def batch_options(arguments: argparse.Namespace):
     controls = controls_of(facts)
     if facts["target"]:
         facts["bg"] = facts["bg"] or TRANSPARENT
-    own = ("alpha", "foreground", "suffix", "image_suffix", "jobs", "chunk", "timeout", "watch", "report", "overwrite")
-    own = {name: facts.pop(name) for name in own}
-    folder, out = Path(facts.pop("folder")), Path(facts.pop("out"))
+    own = {field.name: facts.pop(field.name) for field in fields(BatchOptions) if field.name in facts}
+    folder, out = Path(own.pop("folder")), Path(own.pop("out"))
     if own["report"] is not None:
         own["report"] = Path(own["report"] or out / "report.csv")
     return BatchOptions(folder, out, JobOptions(input=folder, controls=controls, **facts), **own)
