@@ -21,7 +21,7 @@ from .batch_options import (
     with_absolute_paths,
 )
 from .batch_pool import Pool
-from .batch_shots import Shot, clashes, find_shots, job_of, settings_of
+from .batch_shots import Shot, clashes, find_shots, job_of, settings_of, without_masks
 from .batch_watch import Looks
 from .batch_worker import Task, record
 from .errors import InputError
@@ -60,11 +60,14 @@ class Batch:
 
     def _first_shots(self) -> list[Shot]:
         shots = find_shots(self.options)
-        for problem in clashes(shots, self._taken).values():
+        for problem in self._problems(shots).values():
             raise InputError(problem)
         if not shots and not self.options.watch:
             raise InputError(f"no videos or photos in {self.options.folder}")
         return shots
+
+    def _problems(self, shots: list[Shot]) -> dict[str, str]:
+        return without_masks(shots, self.options) | clashes(shots, self._taken)
 
     def run(self, progress) -> None:
         """Make what is missing. `progress` is one of batch_progress. Ends by KeyboardInterrupt when watching."""
@@ -86,7 +89,7 @@ class Batch:
 
     def _make(self, shots: list[Shot], progress) -> None:
         """One pass. Shots that came later and would overwrite results of others fail."""
-        problems = clashes(shots, self._taken)
+        problems = self._problems(shots)
         progress.add(len(shots))
         for shot in shots:
             if shot.name in problems:
@@ -100,7 +103,7 @@ class Batch:
         return Task(shot, job_of(shot, options), settings, options.out, previous, options.chunk)
 
     def _refused(self, shot: Shot, reason: str) -> dict:
-        return record(shot, None, settings_of(shot, self.options, self._common), status=FAILED, reason=reason)
+        return record(shot, None, {**self._common, "outputs": shot.outputs}, status=FAILED, reason=reason)
 
     def _hear(self, task: Task | ChunkTask, what: str, value, progress) -> list[ChunkTask]:
         """Take note of a message, and return what is to be done next."""

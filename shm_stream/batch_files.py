@@ -19,6 +19,12 @@ def digest(path: Path) -> str:
     return result.hexdigest()
 
 
+def digest_all(paths: list[Path]) -> str:
+    """sha256 of what `sha256sum` says of files, in hex. Raises OSError."""
+    lines = "".join(f"{digest(path)}  {path.name}\n" for path in paths)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def state(path: Path) -> tuple[int, int] | None:
     """Size and time of change in ns, which tell that a file was written to; None when it is gone."""
     try:
@@ -41,8 +47,7 @@ def measure(out: Path, name: str) -> dict:
     size = sum(path.stat().st_size for path in paths)
     if not is_pattern(out / name):
         return {"path": name, "bytes": size, "sha256": digest(paths[0])}
-    lines = "".join(f"{digest(path)}  {path.name}\n" for path in paths)
-    return {"path": name, "files": len(paths), "bytes": size, "sha256": hashlib.sha256(lines.encode()).hexdigest()}
+    return {"path": name, "files": len(paths), "bytes": size, "sha256": digest_all(paths)}
 
 
 def is_intact(out: Path, facts: dict) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from . import __version__, native, weights
 from .background import open_background
 from .batch_files import digest, files_of
+from .batch_masks import check_masks
 from .colour import ColourTags, default_matrix
 from .delivery import TARGET_SUFFIX, Delivery, check_delivery, for_target
 from .device import choose_device
@@ -88,6 +89,7 @@ def check_options(options: BatchOptions) -> dict:
     if options.cluster is not None and options.timeout is not None:
         raise InputError("--timeout ends a process, which --cluster cannot; leave one of them out")
     check_person(template.person)
+    check_masks(template, options.folder)
     _check_outputs(options)
     if options.report:
         _check_report(options.report, options.out)

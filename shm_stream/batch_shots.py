@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 
+from .batch_masks import mask_facts, masks_of
 from .batch_options import MAIN, BatchOptions
 from .delivery import TARGET_SUFFIX
 from .errors import InputError
@@ -107,15 +108,27 @@ def clashes(shots: Iterable[Shot], taken: dict[str, str]) -> dict[str, str]:
     return problems
 
 
+def without_masks(shots: Iterable[Shot], options: BatchOptions) -> dict[str, str]:
+    """Name → problem of each shot that lacks a mask which the options ask for."""
+    problems = {}
+    for shot in shots:
+        try:
+            masks_of(shot.name, options.template)
+        except InputError as error:
+            problems[shot.name] = str(error)
+    return problems
+
+
 def job_of(shot: Shot, options: BatchOptions) -> JobOptions:
-    """The job that makes a shot's results."""
+    """The job that makes a shot's results. Raises InputError when it lacks a mask."""
     paths = {"output" if kind in MAIN else kind: options.out / name for kind, name in shot.outputs.items()}
     template = options.template
     if shot.kind == "image":
         template = replace(template, **ONLY_VIDEO)
         if options.picture_suffix != ".exr":  # a photo is handed over as one
             template = replace(template, target=None)
-    return replace(template, input=shot.path, overwrite=True, **paths)
+    masks = masks_of(shot.name, template)
+    return replace(template, input=shot.path, overwrite=True, **paths, **masks)
 
 
 def settings_of(shot: Shot, options: BatchOptions, common: dict) -> dict:
@@ -124,6 +137,8 @@ def settings_of(shot: Shot, options: BatchOptions, common: dict) -> dict:
     used = {name: getattr(job, name) for name in LATER if getattr(job, name) != DEFAULTS[name]}
     if "controls" in used:
         used["controls"] = {name: _plain(value) for name, value in asdict(job.controls).items()}
+    if masks := masks_of(shot.name, options.template):
+        used["masks"] = mask_facts(masks)
     return {**common, **{name: getattr(job, name) for name in RECORDED}, **used, "outputs": shot.outputs}
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from .batch_chunks import ChunkTask, join_chunks, make_chunk, remove_chunks
 from .batch_files import digest, is_intact, measure, state
 from .batch_manifest import DONE, FAILED, PARTIAL, SKIPPED
+from .batch_masks import MASKS
 from .batch_shots import DEFAULTS, Shot
 from .chunk_plan import Plan, plan_chunks
 from .engine_choice import choose_runner
@@ -28,8 +29,10 @@ from .errors import InputError, ShmStreamError
 from .job import Job
 from .job_options import JobOptions
 from .job_report import Report
+from .picture_format import is_pattern
 from .qc_files import save_statistics
 from .qc_statistics import ShotStatistics
+from .sidecar import sidecar_path
 
 TELL_SECONDS = 0.2
 """Frames are told of no more often."""
@@ -106,8 +109,10 @@ def _plan(task: Task) -> Plan | None:
 
 def joins(job: JobOptions) -> bool:
     """Whether parts of the job, made apart, are what it would make in one piece: not where a person is followed from
-    the first frame on, fields need their neighbours, or a description of the whole goes beside it."""
-    return not (job.target or job.sidecar or job.deinterlace or job.person != DEFAULTS["person"])
+    the first frame on, fields need their neighbours, masks are counted from the first frame, or a description of the
+    whole goes beside it."""
+    masked = any(getattr(job, what) is not None for what in MASKS)
+    return not (job.target or job.sidecar or job.deinterlace or masked or job.person != DEFAULTS["person"])
 
 
 def _perform_chunk(task: ChunkTask, runner, tell: Callable):
@@ -134,7 +139,9 @@ def is_finished(task: Task, sha256: str) -> bool:
     outputs = line.get("outputs") or []
     if len(outputs) != len(task.shot.outputs) or not all(name in line for name in FIGURES):
         return False
-    return all(is_intact(task.out, facts) for facts in outputs)
+    described = task.job.target is not None or task.job.sidecar
+    sidecars = [sidecar_path(task.out / name) for name in task.shot.outputs.values()] if described else []
+    return all(path.is_file() for path in sidecars) and all(is_intact(task.out, facts) for facts in outputs)
 
 
 def record(shot: Shot, sha256: str | None, settings: dict, *, status: str, reason: str | None = None, **facts) -> dict:
@@ -163,7 +170,8 @@ def _guarded(function: Callable, task: Task | ChunkTask, runner, tell: Callable)
 def _make(task: Task, runner, tell: Callable) -> dict:
     """Make a shot in one piece."""
     for target in task.shot.targets(task.out):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = target.parent.parent if is_pattern(target) else target.parent  # a sequence makes its own
+        folder.mkdir(parents=True, exist_ok=True)
     statistics = ShotStatistics()
     with Job(replace(task.job, runner=runner), statistics) as job:
         tell(("opened", job.source.frame_count))

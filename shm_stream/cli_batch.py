@@ -18,6 +18,7 @@ from pathlib import Path
 
 from .cli import INTERRUPTED
 from .cli_controls import add_controls, controls_of
+from .cli_guides import add_guides
 from .cli_options import Parser, add_delivery, add_networks, parse_time
 
 DESCRIPTION = "Cut people out of all videos and photos below a folder. A run that was stopped is gone on with."
@@ -27,6 +28,9 @@ The folders below IN are made below OUT too. For IN/day1/talk.mov there will be
   OUT/day1/talk.alpha.mov        with --alpha
   OUT/day1/talk.foreground.mov   with --foreground
 and with --for nuke, instead of the first one, OUT/day1/talk/talk.1001.exr and so on.
+MASK is one image for all shots, or a folder with a mask of each shot's path: DIR/day1/talk.mov, the same with another
+extension, or a folder DIR/day1/talk with a picture for each frame.
+
 Two inputs that would get one name (talk.avi and talk.mp4) are an error before anything starts. Hidden files and
 files that are neither videos nor photos are passed over. BACKGROUND and TIME are those of shm-stream --help; -ss, -t,
 --frames, --codec and --crf are for the videos only.
@@ -40,7 +44,7 @@ Exit code: 0 all shots are done, 1 some failed or could be read in part only, 2 
 examples:
   shm-stream batch shots/ results/ --bg beach.jpg
   shm-stream batch shots/ mattes/ --alpha --suffix .mov --codec prores_ks --jobs 4
-  shm-stream batch shots/ plates/ --for nuke --despill 80
+  shm-stream batch shots/ plates/ --for nuke --despill 80 --holdout garbage/
   shm-stream batch inbox/ done/ --bg transparent --alpha --watch
   shm-stream batch shots/ results/ --bg blur --progress json | farm-monitor
 """
@@ -75,7 +79,7 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument("--bg", metavar="BACKGROUND", help="the composite: what to put behind the people")
     group.add_argument("--alpha", action="store_true", help="alpha as a grey picture")
     group.add_argument("--foreground", action="store_true", help="the people's own colours")
-    group.add_argument("--person", metavar="WHO", default="all", help="all, or one: largest or center (default: all)")
+    add_guides(parser)
     group = parser.add_argument_group("how they are written")
     group.add_argument("--suffix", metavar="EXT", help=".mp4, .m4v, .mov, .mkv or .webm for videos (default: theirs)")
     group.add_argument("--image-suffix", metavar="EXT", help="of photos, such as .jpg (default: .png)")

@@ -149,3 +149,10 @@ def test_results_of_sequences(tmp_path):
         partial_path(tmp_path / name).touch()
     sweep([tmp_path / "s.%04d.exr"])
     assert [path.name.split(".")[1] for path in leftovers(tmp_path)] == ["t"]
+
+
+def test_a_broken_shot_leaves_no_empty_folder_of_pictures(run, tmp_path, out):
+    pytest.importorskip("OpenEXR")
+    (tmp_path / "in" / "day" / "noise.mp4").write_bytes(b"noise" * 100)
+    assert run("--for", "nuke") == (1, "3 done, 0 skipped (already finished), 1 failed")
+    assert not (out / "day" / "noise").exists() and (out / "day" / "b").is_dir()
