@@ -143,9 +143,10 @@ def test_a_sender_that_is_started_again(tmp_path, impatient, monkeypatch, after_
     sounds = [seconds for seconds, _ in audio_packets(run.out)]
     assert sounds == sorted(set(sounds)) and sounds[-1] == pytest.approx(float(times[-1]), abs=0.3)
     if after_loss:
-        assert run.report.reconnects == 1 and re.match(f"no frame from {run.url} for", run.said[0])
-        assert re.fullmatch(f"nothing came from {run.url} in time: .*; trying to get it back for 30 s", run.said[1])
-        assert re.fullmatch(rf"{run.url} is back after \d+ s", run.said[-1])
+        said = [line for line in run.said if not line.startswith("holding ")]  # a busy machine lowers the quality, too
+        assert run.report.reconnects == 1 and re.match(f"no frame from {run.url} for", said[0])
+        assert re.fullmatch(f"nothing came from {run.url} in time: .*; trying to get it back for 30 s", said[1])
+        assert re.fullmatch(rf"{run.url} is back after \d+ s", said[-1])
 
 
 @pytest.mark.parametrize(("patience", "ending"), [(0, "the output covers"), (0.3, "did not come back within 0.3 s")])
