@@ -51,7 +51,10 @@ class ClusterPool:
         """As `Pool.run`. Raises ShmStreamError when the scheduler is lost."""
         self._waiting = deque(tasks)
         while self._waiting or self._running:
-            self._hand_out()
+            try:
+                self._hand_out()
+            except OSError as error:  # it was waited for in vain
+                raise self._lost() from error
             try:
                 key, what, value = self._heard.get(timeout=LOOK_SECONDS)
             except queue.Empty:
@@ -95,8 +98,11 @@ class ClusterPool:
 
     def _check_connection(self) -> None:
         if self._client.status != "running":
-            lost = f"the scheduler at {self._address} was lost"
-            raise ShmStreamError(f"{lost}; finished shots are kept, the same command goes on from here")
+            raise self._lost()
+
+    def _lost(self) -> ShmStreamError:
+        lost = f"the scheduler at {self._address} was lost"
+        return ShmStreamError(f"{lost}; finished shots are kept, the same command goes on from here")
 
     def close(self) -> None:
         """Stop what workers are at, as soon as they notice; unfinished files are deleted by them."""
