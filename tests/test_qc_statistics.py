@@ -126,6 +126,22 @@ def test_transparent_results_are_shown_over_squares_and_mattes_beside_the_frame(
     assert abs(decode(other.sampled.kept[0]["alpha"]).mean() - 77) < 3
 
 
+@pytest.mark.parametrize("kind", ["composite", "transparent", "alpha"])
+def test_outputs_of_more_than_8_bits_look_as_those_of_8(kind):
+    channels = {"composite": 3, "transparent": 4, "alpha": 1}[kind]
+    picture = np.tile(np.uint8([[200], [90]]), (32, 96))[..., None].repeat(channels, axis=2).squeeze()
+    shown = [pictures_of(**{kind: form}) for form in (picture, picture / np.float32(255))]
+    assert np.abs(np.subtract(*shown)).max() < 3 and shown[0].std() > 5
+
+
+def pictures_of(**outputs) -> np.ndarray:
+    """The picture and alpha of one frame with these outputs, as grey beside each other."""
+    statistics = ShotStatistics()
+    statistics.add(work_of(0, MIDDLE, **outputs))
+    (kept,) = statistics.sampled.kept
+    return np.hstack([decode(kept["picture"]).mean(2), decode(kept["alpha"]).astype(float)])
+
+
 def test_pictures_fit_the_page():
     assert fitted(1080, 1920) == (108, 192) and fitted(1920, 1080) == (128, 72)
     assert fitted(40, 30) == (40, 30) and fitted(3, 4000) == (1, 192) and (HIGHEST, WIDEST) == (128, 192)
