@@ -451,6 +451,19 @@ def test_a_token_that_is_no_text_is_refused(tmp_path, header):
             assert client.recv(4096).startswith(b"HTTP/1.1 401 ")
 
 
+def test_a_background_that_was_deleted_meanwhile_is_left_out(tmp_path, folder):
+    given = solid(tmp_path / "given.png", (1, 2, 3))
+    library = BackgroundLibrary(folder, given)
+    assert len(library.choices()) == 3
+    given.unlink()
+    assert [choice.name for choice in library.choices()] == ["blue.png", "green.png"]
+    with pytest.raises(InputError, match="may have been removed"):
+        library.thumbnail("given")
+    shutil.rmtree(folder)
+    assert library.choices() == []
+    library.close()
+
+
 def test_a_page_for_other_machines_knows_its_addresses(tmp_path):
     async def scenario(client):
         for host, expected in (("192.168.1.7:80", 200), ("[fe80::1]:80", 200), ("evil.example", 403)):
