@@ -75,6 +75,14 @@ def test_a_cut_is_no_flicker():
     assert statistics.figures.cut == [0, 1] and statistics.figures.flicker == [0, 0]
 
 
+def test_another_size_of_tnet_is_no_cut():
+    statistics = collect([MIDDLE])
+    smaller = work_of(1, MIDDLE[::2, ::2])
+    smaller.reduced = GREY[::2, ::2]
+    statistics.add(smaller)
+    assert statistics.figures.cut == [0, 0] and statistics.figures.flicker[1] < 0.02
+
+
 def test_parts_joined_are_the_whole():
     subjects = [MIDDLE if index % 7 else box() for index in range(60)]
     whole, parts = collect(subjects), [ShotStatistics(), ShotStatistics()]
