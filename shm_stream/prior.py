@@ -71,7 +71,7 @@ class Prior:
     def see(self, frame: np.ndarray | YuvPlanes, shape: tuple[int, int]) -> None:
         """Reduce the next frame to `shape` = (h, w), and forget the one before at a cut."""
         picture = reduce_to_rgb(frame, *shape)
-        self.at_cut = self.picture is not None and is_cut(_at_size(self.picture, shape), picture)
+        self.at_cut = self.picture is not None and is_cut(at_size(self.picture, shape), picture)
         if self.at_cut:
             self._logits = None
         self.picture = picture
@@ -105,8 +105,8 @@ def prior_alpha(logits: np.ndarray) -> np.ndarray:
     return np.rint(255 * alpha_of(softmax(logits))) * np.float32(1 / 255)
 
 
-def _at_size(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A remembered picture beside one of another size: T-Net's may change while frames go on."""
+def at_size(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A remembered picture or alpha [h, w, ...] beside one of another size: T-Net's may change while frames go on."""
     return picture if picture.shape[:2] == shape else cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
