@@ -54,8 +54,13 @@ def session(folder: Path):
 
 
 def objects(environment: dict) -> list[dict]:
-    said = subprocess.run(["pw-dump"], env=environment, capture_output=True, timeout=WAIT_SECONDS).stdout
-    return json.loads(said or b"[]")
+    said = subprocess.run(["pw-dump"], env=environment, capture_output=True, timeout=WAIT_SECONDS).stdout.decode()
+    objects, decoder = {}, json.JSONDecoder()
+    while said.strip():  # what changes meanwhile comes in a list of its own
+        part, end = decoder.raw_decode(said.strip())
+        objects |= {each["id"]: each for each in part}
+        said = said.strip()[end:]
+    return list(objects.values())
 
 
 def camera_node(environment: dict) -> int | None:
