@@ -26,7 +26,7 @@ from .job_options import JobOptions
 from .join_video import join_videos
 from .part import Part
 from .partial import write_texts
-from .prior import PriorState, alpha_of, softmax
+from .prior import PriorState, prior_alpha
 from .qc_files import save_statistics
 from .qc_statistics import ShotStatistics, join_statistics
 from .sink import WITH_AUDIO
@@ -35,8 +35,7 @@ from .work import Work
 
 FOLDER = ".chunks"
 """Below the results, until they are joined."""
-SEAM = 0.001
-"""How much the prior alpha before a chunk may differ from the one that the chunk before left."""
+
 
 
 @dataclass(frozen=True)
@@ -195,8 +194,7 @@ def _mend_seam(before: ChunkTask, after: ChunkTask, runner, tell: Callable) -> N
     """Make a chunk again from where the one before ended, if its lead-in did not bring it there."""
     _, left = _states(before)
     found, _ = _states(after)
-    alphas = (alpha_of(softmax(logits)) for logits in (found, left.logits))
-    if np.abs(np.subtract(*alphas)).max() > SEAM:
+    if not np.array_equal(*(prior_alpha(logits) for logits in (found, left.logits))):
         _make(after, runner, tell, left)
 
 
