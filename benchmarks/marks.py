@@ -43,15 +43,18 @@ def write_marked(clip: Path, target: Path, size: tuple[int, int], seconds: int) 
         video.width, video.height, video.pix_fmt = source.width, source.height, "yuv420p"
         audio = output.add_stream("aac", rate=SOUND_RATE, layout="stereo")
         frames = round(seconds * rate)  # timestamps of containers are rounded: by them it may be one more
+        packets = []
         for index, frame in enumerate(islice(source, frames)):
             light = DIM if _mark_before(index, rate) % 2 else 1.0
             picture = av.VideoFrame.from_ndarray((frame.pixels * np.float32(light)).astype(np.uint8), "rgb24")
             picture.pts, picture.time_base = index, 1 / rate
-            output.mux(video.encode(picture))
-        output.mux(video.encode(None))
+            packets += video.encode(picture)
+        packets += video.encode(None)
         for sound in _beeps(frames / rate, rate):
-            output.mux(audio.encode(sound))
-        output.mux(audio.encode(None))
+            packets += audio.encode(sound)
+        packets += audio.encode(None)
+        packets.sort(key=lambda packet: packet.dts * packet.time_base)  # a muxer waits 10 s for sound, no longer
+        output.mux(packets)
 
 
 def _mark_before(index: int, rate: Fraction) -> int:
@@ -90,6 +93,10 @@ class Marks:
 
     def __init__(self):
         self.frames = 0
+        self.damaged = 0
+        """Packets that could not be decoded."""
+        self.end: str | None = None
+        """What the stream failed with, when it did not simply end."""
         self.seen: list[tuple[float, float]] = []
         """(middle, half length) in seconds of the time in which light changed: no time when no frame is missing."""
         self.heard: list[float] = []
@@ -103,11 +110,18 @@ class Marks:
         step = 1 / float(video.guessed_rate)
         try:
             for packet in container.demux(video, container.streams.audio[0]):
-                for frame in packet.decode():
+                for frame in self._decoded(packet):
                     self._hear(frame) if packet.stream is not video else self._see(frame, step)
-        except av.FFmpegError:
-            pass
+        except av.FFmpegError as error:
+            self.end = str(error)
         return self
+
+    def _decoded(self, packet) -> list:
+        try:
+            return packet.decode()
+        except av.FFmpegError:
+            self.damaged += 1
+            return []
 
     def _see(self, frame: av.VideoFrame, step: float) -> None:
         self.frames += 1

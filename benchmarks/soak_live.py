@@ -157,7 +157,8 @@ def soak(o: argparse.Namespace, clip: Path, recording: Path, url: str) -> dict:
 
 def conclude(facts: dict, of_recording: Marks, of_stream: Marks, window: float) -> None:
     """Print the last line. Raises ShmStreamError when the sound drifted, or nothing shows whether it did."""
-    facts["udp"]["read_back"] = of_stream.frames
+    facts["recording"] = {"read_back": of_recording.frames, "damaged": of_recording.damaged}
+    facts["udp"] |= {"read_back": of_stream.frames, "damaged": of_stream.damaged, "end": of_stream.end}
     drifts = {"recording": drift_ms(of_recording, window), "udp": drift_ms(of_stream, window)}
     print(json.dumps(facts | {"drift": drifts}))
     for name, found in drifts.items():
