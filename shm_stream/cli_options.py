@@ -90,7 +90,11 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument("--alpha", metavar="PATH", help="also write alpha as a grey picture")
     group.add_argument("--foreground", metavar="PATH", help="also write the people's own colours")
     group.add_argument(
-        "--vcam", metavar="DEVICE", nargs="?", const="auto", help="show the composite in a virtual camera"
+        "--vcam",
+        metavar="DEVICE",
+        nargs="?",
+        const="auto",
+        help="show the composite in a virtual camera: a device (default: the first free one), pipewire, obs",
     )
     group.add_argument(
         "--obs", metavar="PORT", nargs="?", type=_whole, const=OBS_PORT, help=f"live alpha for OBS ({OBS_PORT})"

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .errors import InputError, ShmStreamError
+from .pipewire_camera import PipeWireCamera
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,17 +14,17 @@ if TYPE_CHECKING:
     from .frame import Frame
 
 FIRST_DEVICE = "auto"
+PIPEWIRE = "pipewire"
 
 
 class CameraSink:
     """Frames of files go to a virtual camera `pts_seconds` after the first was sent, those of live inputs at once."""
 
     kind = "composite"
-    warning = None
     takes_planes = False
 
     def __init__(self, spec: str, source):
-        """`spec` is "auto", a device such as /dev/video2, or a pyvirtualcam backend such as "obs".
+        """`spec` is "auto", a device such as /dev/video2, "pipewire", or a pyvirtualcam backend such as "obs".
 
         Opens the camera. Raises InputError when pyvirtualcam, the device or the frames do not allow it.
         """
@@ -43,6 +44,12 @@ class CameraSink:
         except (RuntimeError, ValueError) as error:
             raise ShmStreamError(f"virtual camera {self.path} failed: {error}") from error
 
+    @property
+    def warning(self) -> str | None:
+        """What those who watched have missed."""
+        restarts = getattr(self._camera, "restarts", 0)
+        return f"the PipeWire camera ended and was published again, times: {restarts}" if restarts else None
+
     def _wait(self, pts_seconds: float) -> None:
         now = time.perf_counter()
         if self._started is None:
@@ -59,6 +66,8 @@ class CameraSink:
 
 
 def _open_camera(spec: str, source):
+    if spec == PIPEWIRE:
+        return PipeWireCamera(source.width, source.height, source.rate)
     try:
         import pyvirtualcam
         from pyvirtualcam.camera import BACKENDS
