@@ -56,13 +56,13 @@ class BackgroundLibrary:
     def choices(self) -> list[Choice]:
         """What was given, the folder's files in the order of their names, then what was brought along."""
         with self._lock:
-            own = list(self._own)
+            own = [choice for choice in self._own if choice.path.is_file()]
         given = [choice for choice in own if choice.id == "given"]
         folder = [c for c in self._in_folder() if not any(c.path.samefile(g.path) for g in given)]
         return given + folder + [choice for choice in own if choice not in given]
 
     def _in_folder(self) -> list[Choice]:
-        if self._folder is None:
+        if self._folder is None or not self._folder.is_dir():
             return []
         paths = sorted(self._folder.iterdir(), key=lambda path: path.name.lower())
         return [_choice(path, _file_id(path), path.name) for path in paths if self._offers(path)]

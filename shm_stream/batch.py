@@ -18,6 +18,7 @@ from .batch_options import (
     check_options,
     check_untouched,
     make_folder,
+    needed_files,
     with_absolute_paths,
 )
 from .batch_pool import Pool
@@ -161,8 +162,7 @@ def _open_pool(options: BatchOptions):
         return Pool(options.jobs, options.timeout)
     from .batch_cluster import ClusterPool  # a large package, only for those who ask for it
 
-    bg = options.template.bg
-    files = [Path(bg)] if bg is not None and Path(bg).is_file() else []
+    files = map(Path, needed_files(options.template).values())
     return ClusterPool(options.cluster, [options.folder, options.out, *files])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from .job_options import JobOptions
 from .join_video import join_videos
 from .part import Part
 from .partial import write_texts
-from .prior import PriorState, alpha_of, softmax
+from .prior import PriorState, prior_alpha
 from .qc_files import save_statistics
 from .qc_statistics import ShotStatistics, join_statistics
 from .sink import WITH_AUDIO
@@ -35,8 +34,7 @@ from .work import Work
 
 FOLDER = ".chunks"
 """Below the results, until they are joined."""
-SEAM = 0.001
-"""How much the prior alpha before a chunk may differ from the one that the chunk before left."""
+
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,11 @@ def remove_chunks(task) -> None:
     """Delete the chunks of a task's shot, and the folders that become empty."""
     folder = chunk_folder(task)
     shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        os.removedirs(folder.parent)
+    with contextlib.suppress(OSError):  # one that other chunks are in
+        for parent in folder.parents:
+            if parent == task.out:
+                break
+            parent.rmdir()
 
 
 def make_chunk(task: ChunkTask, runner, tell: Callable) -> dict:
@@ -195,8 +196,7 @@ def _mend_seam(before: ChunkTask, after: ChunkTask, runner, tell: Callable) -> N
     """Make a chunk again from where the one before ended, if its lead-in did not bring it there."""
     _, left = _states(before)
     found, _ = _states(after)
-    alphas = (alpha_of(softmax(logits)) for logits in (found, left.logits))
-    if np.abs(np.subtract(*alphas)).max() > SEAM:
+    if not np.array_equal(*(prior_alpha(logits) for logits in (found, left.logits))):
         _make(after, runner, tell, left)
 
 

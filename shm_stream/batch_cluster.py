@@ -6,10 +6,11 @@ writes the manifest. `docs/scale.md` says how large this can get.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from .batch_manifest import FAILED
@@ -61,12 +62,15 @@ class ClusterPool:
                 self._listen(key, what, value, tell)
 
     def _hand_out(self) -> None:
-        threads = sum(self._client.nthreads().values()) if self._waiting else 0
-        while self._waiting and len(self._running) < max(1, FOR_EACH_THREAD * threads):
-            task, key = self._waiting.popleft(), f"shm-stream-{uuid.uuid4().hex}"
-            future = self._client.submit(perform, task, self._session, key, key=key, pure=False)
-            self._running[key] = (task, future)
-            future.add_done_callback(lambda future: self._heard.put((future.key, "ended", None)))
+        with self._connected():
+            threads = sum(self._client.nthreads().values()) if self._waiting else 0
+            while self._waiting and len(self._running) < max(1, FOR_EACH_THREAD * threads):
+                self._submit(self._waiting.popleft(), f"shm-stream-{uuid.uuid4().hex}")
+
+    def _submit(self, task, key: str) -> None:
+        future = self._client.submit(perform, task, self._session, key, key=key, pure=False)
+        self._running[key] = (task, future)
+        future.add_done_callback(lambda future: self._heard.put((future.key, "ended", None)))
 
     def _listen(self, key: str, what: str, value, tell: Callable) -> None:
         task, future = self._running[key]
@@ -83,7 +87,8 @@ class ClusterPool:
     def _outcome(self, task, future, sha256: str | None) -> tuple[str, object]:
         """The message that ends a task: what its worker returned, or that it could not."""
         if future.status == "finished":
-            return future.result()
+            with self._connected():
+                return future.result()
         self._check_connection()
         error = future.exception() if future.status == "error" else None
         if type(error).__name__ == "KilledWorker":
@@ -95,14 +100,27 @@ class ClusterPool:
 
     def _check_connection(self) -> None:
         if self._client.status != "running":
-            lost = f"the scheduler at {self._address} was lost"
-            raise ShmStreamError(f"{lost}; finished shots are kept, the same command goes on from here")
+            raise self._lost()
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[None]:
+        """For calls that ask the scheduler: they may find out that it is lost before the client does."""
+        try:
+            self._check_connection()
+            yield
+        except OSError as error:
+            raise self._lost() from error
+
+    def _lost(self) -> ShmStreamError:
+        lost = f"the scheduler at {self._address} was lost"
+        return ShmStreamError(f"{lost}; finished shots are kept, the same command goes on from here")
 
     def close(self) -> None:
         """Stop what workers are at, as soon as they notice; unfinished files are deleted by them."""
         if self._client.status == "running" and self._running:
-            self._client.cancel([future for _, future in self._running.values()], force=True)
-            self._client.run(stop, self._session)
+            with contextlib.suppress(OSError):  # without a scheduler nobody can be told
+                self._client.cancel([future for _, future in self._running.values()], force=True)
+                self._client.run(stop, self._session)
         self._running = {}
         self._client.close()
 

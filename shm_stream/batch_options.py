@@ -10,7 +10,7 @@ from pathlib import Path
 from . import __version__, native, weights
 from .background import open_background
 from .batch_files import digest, files_of
-from .batch_masks import check_masks
+from .batch_masks import MASKS, check_masks
 from .colour import ColourTags, default_matrix
 from .delivery import TARGET_SUFFIX, Delivery, check_delivery, for_target
 from .device import choose_device
@@ -173,10 +173,17 @@ def _background(bg: str | None) -> dict:
 
 def with_absolute_paths(options: BatchOptions) -> BatchOptions:
     """For workers that were started in other folders."""
-    template, bg = options.template, options.template.bg
-    if bg is not None and Path(bg).is_file():
-        template = replace(template, bg=str(Path(bg).absolute()))
+    files = {name: Path(path).absolute() for name, path in needed_files(options.template).items()}
+    if "bg" in files:
+        files["bg"] = str(files["bg"])
+    template = replace(options.template, **files)
     return replace(options, folder=options.folder.absolute(), out=options.out.absolute(), template=template)
+
+
+def needed_files(template: JobOptions) -> dict[str, str | Path]:
+    """Option → file or folder that shots need besides themselves."""
+    given = {name: getattr(template, name) for name in ("bg", *MASKS)}
+    return {name: path for name, path in given.items() if path is not None and (name != "bg" or Path(path).is_file())}
 
 
 def check_folders(folder: Path, out: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass, fields, replace
 
 from .errors import InputError
 
+LARGEST = sys.float_info.max
+"""Whole numbers in JSON may be larger."""
 HOLDS = ("none", "freeze", "slate")
 LARGEST_SHRINK = 30.0
 RANGES = {
@@ -75,7 +77,7 @@ class Controls:
 
 def _number(name: str, value, limits: tuple[float, float]) -> float:
     low, high = limits
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
         raise InputError(f"{name} is a number from {low:g} to {high:g}, got {value!r}")
     if not low <= value <= high:
         unit = f", in {UNITS[name]}" if name in UNITS else ""

@@ -112,7 +112,8 @@ def _in_display_window(pixels: np.ndarray, header: dict) -> np.ndarray:
         slice(max(0, shift), min(whole, shift + part))
         for shift, part, whole in ((shift_y, pixels.shape[0], size[1]), (shift_x, pixels.shape[1], size[0]))
     )
-    shown[rows, columns] = pixels[
-        rows.start - shift_y : rows.stop - shift_y, columns.start - shift_x : columns.stop - shift_x
-    ]
+    if rows.start < rows.stop and columns.start < columns.stop:  # else the windows lie apart
+        shown[rows, columns] = pixels[
+            rows.start - shift_y : rows.stop - shift_y, columns.start - shift_x : columns.stop - shift_x
+        ]
     return shown

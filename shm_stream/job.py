@@ -80,6 +80,8 @@ class Job:
                 fine=fine_kinds(self.sinks, self.source, options) - {*live.values()},
             )
             self.keeper = rate_keeper(self.source, self.engine.tnet_size, options.live.fps_target)
+            if self.source.live:  # frames do not wait until T-Net is compiled
+                self.engine.prepare((self.source.height, self.source.width))
             for target, kind in live.items():
                 self.sinks[target.name] = sink = open_live(target, kind, options, self.source)
                 opened.callback(sink.abort)

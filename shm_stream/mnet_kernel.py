@@ -90,6 +90,8 @@ class MNetKernel:
         if stale is not None:
             check_array("stale", stale, np.uint8, grid, contiguous=True)
         arguments.check_apart({"alpha_raw": alpha_raw}, {"frame": frame, "logits": logits})
+        if 0 in size:
+            return  # the kernel shares rows out among threads, and has none
         depth = block_depths(wanted)
         window = ((-REACH * BLOCK,) * 2, tuple(BLOCK * side for side in depth.shape))
         tags = frame.tags if isinstance(frame, YuvPlanes) else None

@@ -71,7 +71,7 @@ class Prior:
     def see(self, frame: np.ndarray | YuvPlanes, shape: tuple[int, int]) -> None:
         """Reduce the next frame to `shape` = (h, w), and forget the one before at a cut."""
         picture = reduce_to_rgb(frame, *shape)
-        self.at_cut = self.picture is not None and is_cut(_at_size(self.picture, shape), picture)
+        self.at_cut = self.picture is not None and is_cut(at_size(self.picture, shape), picture)
         if self.at_cut:
             self._logits = None
         self.picture = picture
@@ -92,12 +92,21 @@ class Prior:
         """F_s + U_s/2: certain pixels as they are, unknown ones half covered. 0 when there is no previous frame."""
         if self._logits is None:
             return 0.0
-        alpha = alpha_of(softmax(self._logits))
+        alpha = prior_alpha(self._logits)
         return cv2.resize(alpha, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
-def _at_size(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A remembered picture beside one of another size: T-Net's may change while frames go on."""
+def prior_alpha(logits: np.ndarray) -> np.ndarray:
+    """[3, h, w] logits of a frame → [h, w] float32 prior alpha for the next one, in steps of 1/255.
+
+    Rounded, so that what differs by less than a step becomes the same: frames that two runs come to from different
+    beginnings soon have equal mattes, not nearly equal ones.
+    """
+    return np.rint(255 * alpha_of(softmax(logits))) * np.float32(1 / 255)
+
+
+def at_size(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A remembered picture or alpha [h, w, ...] beside one of another size: T-Net's may change while frames go on."""
     return picture if picture.shape[:2] == shape else cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 

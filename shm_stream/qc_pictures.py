@@ -9,6 +9,7 @@ from .eval_pictures import data_uri, grey
 from .outputs import TRANSPARENT
 from .prior import softmax
 from .reduce import reduce_picture, reduce_to_rgb
+from .transfer import in_depth
 from .trimap import Trimap
 from .work import Work
 
@@ -103,9 +104,16 @@ def fitted(height: int, width: int) -> tuple[int, int]:
 def _shown(work: Work, height: int, width: int) -> np.ndarray:
     """[height, width, 3] uint8 RGB."""
     if TRANSPARENT in work.outputs:
-        return _over_checker(reduce_picture(work.outputs[TRANSPARENT], height, width))
+        return _over_checker(_reduced(work.outputs[TRANSPARENT], height, width))
     shown = work.outputs.get("composite")
+    if getattr(shown, "dtype", None) == np.float32:
+        return _reduced(shown, height, width)
     return reduce_to_rgb(work.frame.picture if shown is None else shown, height, width)
+
+
+def _reduced(output: np.ndarray, height: int, width: int) -> np.ndarray:
+    """An output of uint8, or of float32 from 0 to 1 → the same small, uint8."""
+    return in_depth(reduce_picture(output, height, width), fine=False)
 
 
 def _over_checker(rgba: np.ndarray) -> np.ndarray:
@@ -118,7 +126,7 @@ def _over_checker(rgba: np.ndarray) -> np.ndarray:
 def _small_alpha(work: Work, height: int, width: int) -> np.ndarray:
     """[height, width] in 0..1: the alpha output if there is one, else the same fused at this size."""
     if "alpha" in work.outputs:
-        return reduce_picture(work.outputs["alpha"], height, width) / 255
+        return _reduced(work.outputs["alpha"], height, width) / 255
     logits = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in work.logits]
     trimap = softmax(np.stack(logits))
     # alpha_raw stays on a GPU when there is one

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 import cv2
 import numpy as np
 
-from .prior import PriorState, alpha_of, is_cut, softmax
+from .prior import PriorState, alpha_of, at_size, is_cut, softmax
 from .qc_pictures import SampledPictures, WorstPictures
 from .trimap import Trimap
 from .work import Work
@@ -76,6 +76,7 @@ class ShotStatistics:
         trimap = _small_trimap(work.logits)
         picture, alpha = _small_picture(work.reduced, trimap), alpha_of(trimap)
         before, self._previous = self._previous, (picture, alpha)
+        before = before and tuple(at_size(part, alpha.shape) for part in before)
         cut = before is not None and is_cut(before[0], picture)
         edges = (alpha[:, 0], alpha[:, -1], alpha[0], alpha[-1])
         return {

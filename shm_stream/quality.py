@@ -31,8 +31,9 @@ class Level:
 
 def levels_below(tnet_size: int) -> list[Level]:
     """Best first: what a job was asked for, then less. Each step saves about as much of T-Net as of M-Net."""
-    shares = ((1.0, 1.0), (0.87, 0.10), (0.75, 0.06), (0.62, 0.04), (0.5, 0.02))
-    return [Level(max(32, round(tnet_size * size / 16) * 16), drawn) for size, drawn in shares]
+    shares = ((0.87, 0.10), (0.75, 0.06), (0.62, 0.04), (0.5, 0.02))
+    less = [Level(max(32, round(tnet_size * size / 16) * 16), drawn) for size, drawn in shares]
+    return [Level(tnet_size, 1.0), *less]
 
 
 class RateKeeper:

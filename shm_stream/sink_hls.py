@@ -13,7 +13,8 @@ import numpy as np
 from . import partial
 from .errors import InputError
 from .live_encoding import KEY_SECONDS, LiveEncoding, LiveMuxer, copy_picture
-from .live_sink import LiveSink
+from .live_sink import FAILURES, LiveSink
+from .push_errors import reason_of
 from .yuv_planes import YuvPlanes
 
 LISTED = 6
@@ -62,15 +63,21 @@ def open_hls(path: Path, source, *, bitrate, audio_from, overwrite: bool, tell: 
     """A sink; the playlist appears with the first finished segment. Raises InputError."""
     if "%" in str(path):
         raise InputError(f"{path} has a % in its name, which segments cannot have; choose another name")
-    partial.check_target(path, source.files, overwrite=overwrite)
+    earlier = _segments(path)
+    for target in (path, *earlier):
+        partial.check_target(target, source.files, overwrite=overwrite)
     outlet = HlsOutlet(path, source, bitrate=bitrate, audio_from=audio_from)
-    _remove_segments(path)
-    outlet.connect()
+    for segment in earlier:
+        partial.discard(segment)
+    try:
+        outlet.connect()
+    except FAILURES as error:
+        raise InputError(f"cannot write {path}: {reason_of(error)}") from error
     return LiveSink(outlet, source.rate, tell, connected=True)
 
 
-def _remove_segments(path: Path) -> None:
+def _segments(path: Path) -> list[Path]:
     """Those of an earlier stream of that name, which the new playlist does not know."""
-    for other in path.parent.iterdir():
-        if re.fullmatch(re.escape(path.stem) + r"_[0-9]{6}\.ts", other.name):
-            partial.discard(other)
+    name = re.compile(re.escape(path.stem) + r"_[0-9]{6}\.ts")
+    partial.check_folder(path.parent)
+    return sorted(other for other in path.parent.iterdir() if name.fullmatch(other.name))

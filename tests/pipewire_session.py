@@ -54,14 +54,19 @@ def session(folder: Path):
 
 
 def objects(environment: dict) -> list[dict]:
-    said = subprocess.run(["pw-dump"], env=environment, capture_output=True, timeout=WAIT_SECONDS).stdout
-    return json.loads(said or b"[]")
+    said = subprocess.run(["pw-dump"], env=environment, capture_output=True, timeout=WAIT_SECONDS).stdout.decode()
+    objects, decoder = {}, json.JSONDecoder()
+    while said.strip():  # what changes meanwhile comes in a list of its own
+        part, end = decoder.raw_decode(said.strip())
+        objects |= {each["id"]: each for each in part}
+        said = said.strip()[end:]
+    return list(objects.values())
 
 
 def camera_node(environment: dict) -> int | None:
     """The id of shm-stream's camera, as a program that lists cameras finds it."""
     for item in objects(environment):
-        properties = item.get("info", {}).get("props", {})
+        properties = (item.get("info") or {}).get("props") or {}
         if properties.get("media.class") == "Video/Source" and properties.get("node.name") == "shm-stream":
             return item["id"]
     return None

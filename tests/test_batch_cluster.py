@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 
+import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'shm-stream[cluster]'")
@@ -15,7 +17,9 @@ from cluster_processes import Cluster  # noqa: E402
 from stand_ins import numbered_clip, read_numbers, read_pictures  # noqa: E402
 
 from shm_stream import batch_pool, cli  # noqa: E402
+from shm_stream.batch_cluster import ClusterPool  # noqa: E402
 from shm_stream.batch_files import digest  # noqa: E402
+from shm_stream.errors import ShmStreamError  # noqa: E402
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -106,6 +110,27 @@ def test_a_lost_scheduler_ends_the_batch_and_nothing_is_lost(cluster, run, tmp_p
     code, err = run("out")
     assert code == 0 and "skipped" in err and "0 failed" in err
     assert read_numbers(tmp_path / "out" / "a.mp4") == list(range(12))
+
+
+def test_a_call_that_finds_no_scheduler_says_that_it_was_lost(cluster):
+    cluster.add_worker()
+    cluster.wait_for_workers(1)
+    with ClusterPool(str(cluster.file), []) as pool:
+        cluster.scheduler.kill()
+        cluster.scheduler.wait(20)
+        with pytest.raises(ShmStreamError, match="the scheduler at .* was lost; finished shots are kept"):
+            pool.run([None], lambda *_: [])
+
+
+def test_workers_in_other_folders_find_a_relative_mask(cluster, run, tmp_path, monkeypatch):
+    cluster.add_worker()
+    cluster.wait_for_workers(1)
+    monkeypatch.chdir(tmp_path)
+    height, width = cv2.imread("in/day/c.png").shape[:2]
+    cv2.imwrite("none.png", np.full((height, width), 255, np.uint8))
+    code, err = run("out", "--alpha", "--holdout", "none.png", "--cluster", cluster.file)
+    assert (code, err.splitlines()[-1]) == (0, "3 done, 0 skipped (already finished), 0 failed")
+    assert cv2.imread("out/day/c.alpha.png").max() == 0
 
 
 def test_workers_that_would_do_something_else_are_refused(cluster, run, tmp_path):

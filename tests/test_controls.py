@@ -38,6 +38,7 @@ def edge_position(alpha: np.ndarray) -> float:
     [
         ({"feather": 51}, "feather 51 is out of range: give 0 to 50, in thousandths of the frame's height"),
         ({"shrink": float("nan")}, "shrink is a number from -30 to 30"),
+        ({"shrink": 10**400}, "shrink is a number from -30 to 30"),
         ({"despill": "much"}, "despill is a number"),
         ({"light_wrap": True}, "light_wrap is a number"),
         ({"threshold": (60, 40)}, "the wrong way round"),

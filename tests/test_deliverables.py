@@ -20,6 +20,7 @@ from shm_stream.cli import main
 from shm_stream.controls import Controls
 from shm_stream.delivery import Delivery
 from shm_stream.errors import InputError
+from shm_stream.fine_images import read_exr
 from shm_stream.job import Job
 from shm_stream.job_options import JobOptions
 from shm_stream.sink import open_sink
@@ -282,6 +283,17 @@ def test_a_missing_package_is_one_line(tmp_path, monkeypatch, suffix, name):
     source = open_source(write_video(tmp_path / "in.mp4", [palette_picture(64, 48)] * 2))
     with pytest.raises(InputError, match=rf"need the package {name}: pip install 'shm-stream\[film\]'"):
         open_sink(tmp_path / f"o.%d.{suffix}", source, kind="alpha", delivery=Delivery(bits=16))
+
+
+@pytest.mark.parametrize(("corner", "lit"), [((4, 6), 16), ((-2, 30), 4), ((33, 0), 0), ((0, -5), 0)])
+def test_an_exr_is_shown_where_its_stored_window_lies(tmp_path, corner, lit):
+    package = pytest.importorskip("OpenEXR")
+    window = np.int32(corner), np.int32(corner) + 3
+    header = {"dataWindow": window, "displayWindow": (np.int32([0, 0]), np.int32([31, 31]))}
+    white = {name: np.ones((4, 4), np.float16) for name in "RGB"}
+    package.File({"type": package.scanlineimage, **header}, white).write(str(tmp_path / "a.exr"))
+    shown = read_exr(tmp_path / "a.exr")
+    assert shown.shape == (32, 32, 3) and np.count_nonzero(shown[..., 0]) == lit
 
 
 def test_a_damaged_exr_is_one_line(tmp_path):

@@ -97,7 +97,7 @@ def test_halving_first_hardly_changes_the_average(size):
     assert difference.mean() < 1 and difference.max() <= 8
 
 
-def test_the_prior_is_certain_foreground_and_half_of_the_unknown():
+def test_the_prior_is_certain_foreground_and_half_of_the_unknown_in_8_bits():
     prior = Prior()
     pixels = noise(64, 64)
     prior.tnet_input(pixels, (64, 64))
@@ -105,7 +105,8 @@ def test_the_prior_is_certain_foreground_and_half_of_the_unknown():
     prior.remember(logits)
     x = prior.tnet_input(pixels, (64, 64))
     trimap = softmax(logits)
-    expected = cv2.resize(trimap[0] + trimap[2] / 2, (64, 64), interpolation=cv2.INTER_LINEAR)
+    rounded = np.rint(255 * (trimap[0] + trimap[2] / 2)).astype(np.float32) / 255
+    expected = cv2.resize(rounded, (64, 64), interpolation=cv2.INTER_LINEAR)
     assert np.allclose(x[0, 3], expected, atol=1e-6)
     prior.reset()
     assert not prior.tnet_input(pixels, (64, 64))[0, 3].any()

@@ -157,7 +157,9 @@ def test_playlist_slides_and_old_segments_go(tmp_path, unpaced):
     folder = tmp_path / "hls"
     folder.mkdir()
     (folder / "live_000077.ts").write_bytes(b"of yesterday")
-    report = run(clip, folder / "live.m3u8")
+    with pytest.raises(InputError, match="live_000077.ts exists; add -y"):
+        run(clip, folder / "live.m3u8")
+    report = run(clip, folder / "live.m3u8", overwrite=True)
     assert report.live[0].sent == 400
     listed = [line for line in (folder / "live.m3u8").read_text().splitlines() if not line.startswith("#")]
     kept = sorted(path.name for path in folder.glob("*.ts"))
@@ -166,6 +168,13 @@ def test_playlist_slides_and_old_segments_go(tmp_path, unpaced):
     assert numbers[-1] == 399 % 256 and len(numbers) == 300
     with pytest.raises(InputError, match="add -y"):
         run(clip, folder / "live.m3u8")
+
+
+def test_an_input_named_like_a_segment_is_never_deleted(tmp_path):
+    clip = numbered_clip(tmp_path / "live_000000.ts", 5)
+    with pytest.raises(InputError, match="is the input itself"):
+        run(clip, tmp_path / "live.m3u8", overwrite=True)
+    assert len(read_numbers(clip)) == 5
 
 
 def test_recording_beside_a_live_output_survives_a_kill(tmp_path):
@@ -202,6 +211,7 @@ def enough(folder, name) -> bool:
         (["rtmp://127.0.0.1"], {}, "names no application and stream key"),
         (["udp://127.0.0.1"], {}, "names no port"),
         (["udp://127.0.0.1:99999"], {}, "is not an address"),
+        (["rtmp://me:secret@127.0.0.1"], {}, "^rtmp://127.0.0.1 names no application"),
         (["ftp://host/a"], {}, r"cannot push to ftp://; use one of rtmp://"),
         (["a.mp4", "b.mp4"], {}, "two files for the composite"),
         (["udp://h:1", "udp://h:1"], {}, "asked for twice"),

@@ -113,6 +113,13 @@ def test_nothing_is_written_beside_alpha_raw(case, threads):
         assert np.all(rows[:-1, made.shape[1] :] == 7)
 
 
+@pytest.mark.parametrize("size", [(0, 8), (8, 0)])
+def test_empty_frames_are_left_alone(size):
+    kernel = MNetKernel(parameters_of(random_network(2)))
+    wanted = np.zeros([-(-side // mnet.BLOCK) for side in size], np.uint8)
+    kernel.draw(np.zeros((*size, 3), np.uint8), np.zeros((3, 2, 2), np.float32), wanted, np.zeros(size, np.float32))
+
+
 def test_depths_are_what_the_layers_reach():
     """One wanted block: the model around it, then each look's 3x3, the second one dilated."""
     wanted = np.zeros((1, 3), np.uint8)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import threading
@@ -439,6 +440,28 @@ def test_only_what_is_in_the_folder_can_be_had(tmp_path, folder):
 
     with served(tmp_path, folder=folder) as (server, _):
         with_client(server, scenario)
+
+
+@pytest.mark.parametrize("header", ["Authorization: Bearer", "Cookie: {}="])
+def test_a_token_that_is_no_text_is_refused(tmp_path, header):
+    with served(tmp_path) as (server, _):
+        line = header.format(server.guard.cookie).encode() + (b" \xff" if "Bearer" in header else b"\xff")
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+            client.sendall(b"GET /api/state HTTP/1.1\r\nHost: localhost\r\n" + line + b"\r\nConnection: close\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_background_that_was_deleted_meanwhile_is_left_out(tmp_path, folder):
+    given = solid(tmp_path / "given.png", (1, 2, 3))
+    library = BackgroundLibrary(folder, given)
+    assert len(library.choices()) == 3
+    given.unlink()
+    assert [choice.name for choice in library.choices()] == ["blue.png", "green.png"]
+    with pytest.raises(InputError, match="may have been removed"):
+        library.thumbnail("given")
+    shutil.rmtree(folder)
+    assert library.choices() == []
+    library.close()
 
 
 def test_a_page_for_other_machines_knows_its_addresses(tmp_path):

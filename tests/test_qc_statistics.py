@@ -75,6 +75,14 @@ def test_a_cut_is_no_flicker():
     assert statistics.figures.cut == [0, 1] and statistics.figures.flicker == [0, 0]
 
 
+def test_another_size_of_tnet_is_no_cut():
+    statistics = collect([MIDDLE])
+    smaller = work_of(1, MIDDLE[::2, ::2])
+    smaller.reduced = GREY[::2, ::2]
+    statistics.add(smaller)
+    assert statistics.figures.cut == [0, 0] and statistics.figures.flicker[1] < 0.02
+
+
 def test_parts_joined_are_the_whole():
     subjects = [MIDDLE if index % 7 else box() for index in range(60)]
     whole, parts = collect(subjects), [ShotStatistics(), ShotStatistics()]
@@ -124,6 +132,22 @@ def test_transparent_results_are_shown_over_squares_and_mattes_beside_the_frame(
     other.add(work_of(0, MIDDLE, alpha=np.full((64, 96), 77, np.uint8)))
     assert abs(decode(other.sampled.kept[0]["picture"]).mean() - 128) < 3
     assert abs(decode(other.sampled.kept[0]["alpha"]).mean() - 77) < 3
+
+
+@pytest.mark.parametrize("kind", ["composite", "transparent", "alpha"])
+def test_outputs_of_more_than_8_bits_look_as_those_of_8(kind):
+    channels = {"composite": 3, "transparent": 4, "alpha": 1}[kind]
+    picture = np.tile(np.uint8([[200], [90]]), (32, 96))[..., None].repeat(channels, axis=2).squeeze()
+    shown = [pictures_of(**{kind: form}) for form in (picture, picture / np.float32(255))]
+    assert np.abs(np.subtract(*shown)).max() < 3 and shown[0].std() > 5
+
+
+def pictures_of(**outputs) -> np.ndarray:
+    """The picture and alpha of one frame with these outputs, as grey beside each other."""
+    statistics = ShotStatistics()
+    statistics.add(work_of(0, MIDDLE, **outputs))
+    (kept,) = statistics.sampled.kept
+    return np.hstack([decode(kept["picture"]).mean(2), decode(kept["alpha"]).astype(float)])
 
 
 def test_pictures_fit_the_page():

@@ -44,7 +44,7 @@ def test_levels_cost_less_and_less():
     assert levels[0] == Level(256, 1.0) and len(levels) == 5
     for better, worse in itertools.pairwise(levels):
         assert better.tnet_size > worse.tnet_size >= 128 and better.most_drawn > worse.most_drawn
-    assert {level.tnet_size for level in levels_below(32)} == {32}
+    assert {level.tnet_size for level in levels_below(32)} == {32} and levels_below(250)[0].tnet_size == 250
 
 
 def test_a_fast_machine_changes_nothing():
@@ -113,9 +113,9 @@ class SlowTNet(StandInRunner):
         return super().tnet(x)
 
 
-def run(tmp_path, fps_target=None, seconds=5.0):
+def run(tmp_path, fps_target=None, seconds=5.0, runner=None):
     """(runner, report, lines told, whether frames began scenes) of a job on 25 frames a second."""
-    runner, lines, scenes = SlowTNet(), [], []
+    runner, lines, scenes = runner or SlowTNet(), [], []
     live = LiveOptions(loop=True, fps_target=fps_target, tell=lines.append)
     clip = numbered_clip(tmp_path / "clip.mp4", 1)  # a still picture, so that nothing in it is a cut
     target = tmp_path / f"{fps_target}.mkv"
@@ -135,6 +135,21 @@ def test_a_job_that_is_too_slow_gets_a_smaller_t_net_and_loses_nothing_of_its_sc
     assert lines[0] == "holding 25 frames a second: T-Net size 224, M-Net on at most 10 %"
     assert not any(scenes)
     assert report.frames > 5.0 / 0.08, "more than without"
+
+
+def test_t_net_is_compiled_before_the_first_frame_and_before_each_change(tmp_path):
+    class Compiled(SlowTNet):
+        def compile_tnet(self, shape):
+            self.compiled.append(shape)
+
+        def tnet(self, x):
+            assert x.shape[2:] in self.compiled
+            return super().tnet(x)
+
+    Compiled.compiled = []
+    runner, *_ = run(tmp_path, seconds=3.0, runner=Compiled())
+    assert [shape for shape, _ in itertools.groupby(runner.shapes)] == Compiled.compiled[: len({*runner.shapes})]
+    assert len(Compiled.compiled) >= 2
 
 
 def test_it_stays_as_it_is_when_told_to(tmp_path):

@@ -64,7 +64,8 @@ class Guard:
             raise web.HTTPForbidden(text="This name does not belong to the control page.\n")
         if not _from_own_page(request):
             raise web.HTTPForbidden(text="Other pages may not use the control page.\n")
-        if not any(hmac.compare_digest(given.encode(), self.token.encode()) for given in self._tokens(request)):
+        offered = (token.encode(errors="surrogateescape") for token in self._tokens(request))  # they may be any bytes
+        if not any(hmac.compare_digest(token, self.token.encode()) for token in offered):
             raise web.HTTPUnauthorized(text=DENIED, headers={"WWW-Authenticate": "Bearer"})
 
     def _host_is_ours(self, header: str) -> bool:
