@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -73,8 +72,11 @@ def remove_chunks(task) -> None:
     """Delete the chunks of a task's shot, and the folders that become empty."""
     folder = chunk_folder(task)
     shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        os.removedirs(folder.parent)
+    with contextlib.suppress(OSError):  # one that other chunks are in
+        for parent in folder.parents:
+            if parent == task.out:
+                break
+            parent.rmdir()
 
 
 def make_chunk(task: ChunkTask, runner, tell: Callable) -> dict:

@@ -139,7 +139,8 @@ class LiveSink:
     def abort(self) -> None:
         """Close at once. Does nothing after `finish`."""
         if self._thread.is_alive():
-            self._queue.clear()
+            with self._changed:
+                self._queue.clear()
             self.finish()
 
     def _end(self) -> None:

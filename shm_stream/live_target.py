@@ -76,13 +76,14 @@ def _checked(url: str, protocol: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise InputError(f"{url} is not an address: {error}") from None
+        raise InputError(f"what follows {protocol}:// is not an address: {error}") from None
+    name = _without_secrets(url, protocol)
     if not host:
-        raise InputError(f"{url} names no host; write {protocol}://HOST...")
+        raise InputError(f"{name} names no host; write {protocol}://HOST...")
     if protocol in NEED_PORT and port is None:
-        raise InputError(f"{url} names no port; write {protocol}://{host}:PORT")
+        raise InputError(f"{name} names no port; write {protocol}://{host}:PORT")
     if protocol in HAVE_KEYS and not parts.path.strip("/"):
-        raise InputError(f"{url} names no application and stream key; write {protocol}://{host}/APP/KEY")
+        raise InputError(f"{name} names no application and stream key; write {protocol}://{host}/APP/KEY")
     return url
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from . import partial
 from .errors import InputError
 from .live_encoding import KEY_SECONDS, LiveEncoding, LiveMuxer, copy_picture
-from .live_sink import LiveSink
+from .live_sink import FAILURES, LiveSink
+from .push_errors import reason_of
 from .yuv_planes import YuvPlanes
 
 LISTED = 6
@@ -68,7 +69,10 @@ def open_hls(path: Path, source, *, bitrate, audio_from, overwrite: bool, tell: 
     outlet = HlsOutlet(path, source, bitrate=bitrate, audio_from=audio_from)
     for segment in earlier:
         partial.discard(segment)
-    outlet.connect()
+    try:
+        outlet.connect()
+    except FAILURES as error:
+        raise InputError(f"cannot write {path}: {reason_of(error)}") from error
     return LiveSink(outlet, source.rate, tell, connected=True)
 
 

@@ -44,6 +44,8 @@ def open_source(
     or one line saying what could not be decoded). Raises InputError.
     """
     _check_limits(start_seconds, duration_seconds, max_frames)
+    if not os.fspath(path):
+        raise InputError("the input has no name: give a video, a picture, a folder or a live input")
     address = parse_address(os.fspath(path), live) if live is not None else None
     if address is not None:
         if hwaccel:

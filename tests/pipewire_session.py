@@ -66,7 +66,7 @@ def objects(environment: dict) -> list[dict]:
 def camera_node(environment: dict) -> int | None:
     """The id of shm-stream's camera, as a program that lists cameras finds it."""
     for item in objects(environment):
-        properties = item.get("info", {}).get("props", {})
+        properties = (item.get("info") or {}).get("props") or {}
         if properties.get("media.class") == "Video/Source" and properties.get("node.name") == "shm-stream":
             return item["id"]
     return None

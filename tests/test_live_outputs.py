@@ -211,6 +211,7 @@ def enough(folder, name) -> bool:
         (["rtmp://127.0.0.1"], {}, "names no application and stream key"),
         (["udp://127.0.0.1"], {}, "names no port"),
         (["udp://127.0.0.1:99999"], {}, "is not an address"),
+        (["rtmp://me:secret@127.0.0.1"], {}, "^rtmp://127.0.0.1 names no application"),
         (["ftp://host/a"], {}, r"cannot push to ftp://; use one of rtmp://"),
         (["a.mp4", "b.mp4"], {}, "two files for the composite"),
         (["udp://h:1", "udp://h:1"], {}, "asked for twice"),

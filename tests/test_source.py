@@ -230,3 +230,11 @@ def test_unreadable_images_are_named_and_left_out(tmp_path):
     (tmp_path / "d.png").unlink()
     with pytest.raises(InputError, match=r"a\.png"):
         open_source(tmp_path)
+
+
+def test_an_empty_name_is_not_the_present_folder(tmp_path, monkeypatch):
+    """As of a variable that is not set."""
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("a.png", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(InputError, match="the input has no name"):
+        open_source("")

@@ -1,4 +1,4 @@
-"""What T-Net's size, M-Net's tiles and M-Net's width are worth: swept on generated photos."""
+"""What T-Net's size and interval, M-Net's tiles and M-Net's width are worth: swept on generated photos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
-from training import sweep_shapes, sweep_width  # noqa: E402
+from stand_ins import StandInRunner  # noqa: E402
+
+from shm_stream.frame import Frame  # noqa: E402
+from shm_stream.work import Work  # noqa: E402
+from training import sweep_interval, sweep_shapes, sweep_width  # noqa: E402
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -47,3 +51,67 @@ def test_widths(training_data, run_training, tmp_path, monkeypatch):
     made = (out / "width4.pt").stat().st_mtime_ns
     again = sweep_width.trained(sweep_width.Options(training_data, out, steps=1, batch=2, workers=0), 4)
     assert (out / "width4.pt").stat().st_mtime_ns == made and again.write.in_channels == 4, "it is not repeated"
+
+
+class BrightRunner(StandInRunner):
+    """T-Net finds foreground where the picture is bright."""
+
+    def tnet(self, x):
+        super().tnet(x)
+        bright = cv2.resize(x[0, :3].mean(0), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) > 0.5
+        return np.float32([bright, ~bright, np.zeros_like(bright)]) * 20 - 10
+
+
+def bright_square(left: int, level: int = 230) -> Work:
+    """A textured square of 96 pixels on a dark texture, in 256 x 256."""
+    texture = np.random.default_rng(1).integers(0, 25, (64, 64, 3), np.uint8)
+    texture = cv2.resize(texture, (256, 256), interpolation=cv2.INTER_CUBIC)
+    picture = texture + np.uint8(30)
+    picture[80:176, left : left + 96] = level - texture[:96, :96]
+    return Work(Frame(picture, 0, 0, None, 1))
+
+
+def test_tnet_runs_in_every_third_frame_and_at_a_cut():
+    runner = BrightRunner()
+    engine, runs = sweep_interval.SparseEngine(runner, 3), []
+    works = [bright_square(40 + 2 * number) for number in range(5)]
+    cut = Work(Frame(np.full((256, 256, 3), 250, np.uint8), 0, 0, None, 1))
+    for work in [*works, cut, cut, cut, cut]:
+        engine.tnet(work)
+        runs.append(len(runner.tnet_inputs))
+    assert runs == [1, 1, 1, 2, 2, 3, 3, 3, 4]
+    assert not runner.tnet_inputs[2][0, 3].any()  # nothing of the scene before
+
+
+def test_logits_follow_the_picture_between_runs():
+    runner = BrightRunner()
+    engine = sweep_interval.SparseEngine(runner, 2)
+    before, after = (engine.tnet(bright_square(left)).logits[0] > 0 for left in (60, 72))
+    assert len(runner.tnet_inputs) == 1
+    expected = BrightRunner().tnet(runner_input(bright_square(72)))[0] > 0
+    assert (after != expected).sum() < 0.3 * (before != expected).sum()
+
+
+def runner_input(work: Work) -> np.ndarray:
+    return np.float32(work.frame.pixels.transpose(2, 0, 1)[None]) / 255
+
+
+def test_intervals(training_data, run_training, tmp_path):
+    target = tmp_path / "interval.json"
+    run_training(sweep_interval, data=training_data, intervals="1,2", count=1, frames=4, json=target)
+    every, second = json.loads(target.read_text())
+    assert (every["interval"], second["interval"]) == (1, 2)
+    for row in (every, second):
+        assert row["tnet_core_ms"] > 0 and 0 < row["mean_iou_percent"] <= 100 and row["dtssd_x1e2"] > 0
+        assert row["clips_iou_with_first_percent"] is None
+
+
+def test_real_clips_are_compared_with_the_first_interval(tmp_path):
+    for number in range(4):
+        picture = bright_square(40 + 10 * number).frame.pixels
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture[..., ::-1])
+    sums = {1: sweep_interval.Sums(), 2: sweep_interval.Sums()}
+    sweep_interval.compare_with_first(tmp_path, sweep_interval.Options(tmp_path), BrightRunner(), sums)
+    first, second = (np.array(into.agreement) for into in sums.values())
+    assert (first == 100).all() and len(second) == 4
+    assert (second[::2] > 99).all() and (second[1::2] < 100).all() and second.min() > 80
