@@ -27,7 +27,8 @@ from . import torch_ops
 from .controls import Controls
 from .device_pictures import Transfer, fuse_composite, gather, prepare
 from .edit import edit_subject
-from .engine import Engine, edits_of
+from .engine import Engine
+from .engine_fuse import edits_of
 from .foreground import estimate_foreground
 from .fuse_arguments import Picture
 from .light import logits_of

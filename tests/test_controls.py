@@ -7,8 +7,7 @@ import pytest
 from stand_ins import StandInRunner, numbered_clip, read_numbers, read_pictures, write_clip
 from test_yuv_planes import WEBCAM
 
-from shm_stream import InputError, cli, edges, engine_choice, matte_video
-from shm_stream import engine as engine_module
+from shm_stream import InputError, cli, edges, engine_choice, engine_fuse, matte_video
 from shm_stream import job as job_module
 from shm_stream.colour import ColourTags
 from shm_stream.controls import Controls
@@ -169,7 +168,7 @@ def test_neutral_controls_leave_the_path_alone(run, monkeypatch):
         raise AssertionError("nothing was asked for")
 
     for name in ("edit_subject", "mirrored"):
-        monkeypatch.setattr(engine_module, name, never)
+        monkeypatch.setattr(engine_fuse, name, never)
     assert (run(WEBCAM, frames=3, controls=Controls()) == plain).all()
     with pytest.raises(AssertionError):
         run(WEBCAM, frames=3, controls=Controls(shrink=1))

@@ -1,50 +1,25 @@
-"""The stages of a frame on the CPU, and the same on a GPU with stand-in streams."""
+"""The stages of a frame on the CPU."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import subprocess
 import sys
-from dataclasses import asdict
-from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
+from engine_cases import moving_clip, noise, run_stages, work_of
 from stand_ins import StandInRunner
 
-from shm_stream import engine as engine_module
 from shm_stream.background import open_background
 from shm_stream.buffers import BufferPool
-from shm_stream.colour import ColourTags
-from shm_stream.controls import NEUTRAL, Controls
 from shm_stream.engine import Engine
+from shm_stream.engine_fuse import OUTPUT_KINDS
 from shm_stream.errors import InputError
-from shm_stream.frame import Frame
-from shm_stream.live_controls import LiveControls
-from shm_stream.planes import planes_from_rgb
 from shm_stream.prior import CUT_THRESHOLD, Prior, is_cut, softmax, tnet_shape
 from shm_stream.reduce import reduce_picture
-from shm_stream.work import Work
-from shm_stream.yuv_planes import YuvPlanes
 
 pytestmark = pytest.mark.timeout(60)
-
-
-def noise(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def work_of(pixels, index=0):
-    return Work(Frame(pixels, index, index, Fraction(1, 25), 1))
-
-
-def run_stages(engine, work):
-    for _, function in engine.stages:
-        work = function(work)
-    engine.wait(work)
-    return work
 
 
 @pytest.mark.parametrize(
@@ -110,16 +85,6 @@ def test_the_prior_is_certain_foreground_and_half_of_the_unknown_in_8_bits():
     assert np.allclose(x[0, 3], expected, atol=1e-6)
     prior.reset()
     assert not prior.tnet_input(pixels, (64, 64))[0, 3].any()
-
-
-def moving_clip(count):
-    """A bright disc that crosses a textured scene, with noise."""
-    generator = np.random.default_rng(2)
-    scene = cv2.resize(noise(9, 16, seed=3), (448, 256), interpolation=cv2.INTER_CUBIC)
-    for index in range(count):
-        picture = scene.copy()
-        cv2.circle(picture, (60 + 12 * index, 128), 60, (230, 180, 150), -1)
-        yield np.clip(picture + generator.normal(0, 5, picture.shape), 0, 255).astype(np.uint8)
 
 
 def test_motion_is_no_cut_and_a_cut_is_one():
@@ -192,7 +157,7 @@ def test_mnet_sees_the_frame_in_place():
 def test_all_outputs():
     pixels, background = noise(20, 24), open_background("#0a1420", 24, 20)
     runner = StandInRunner(unknown=True, alpha_raw=0.5)
-    engine = Engine(runner, tnet_size=32, outputs=engine_module.OUTPUT_KINDS, background=background)
+    engine = Engine(runner, tnet_size=32, outputs=OUTPUT_KINDS, background=background)
     work = run_stages(engine, work_of(pixels))
     expected = pixels / 2 + np.array([10, 20, 32]) / 2
     assert np.abs(work.outputs["composite"] - expected).max() <= 1
@@ -246,173 +211,6 @@ def test_impossible_outputs():
     for options in ({"outputs": ["picture"]}, {"outputs": []}, {"outputs": ["composite"]}):
         with pytest.raises(ValueError, match=r"outputs must|needs an opened"):
             Engine(StandInRunner(), tnet_size=32, **options)
-
-
-class TorchStandIn(StandInRunner):
-    """The same two networks as numpy functions and as torch modules, both depending on their input."""
-
-    halo = 4
-
-    class Network:
-        @staticmethod
-        def tnet(x):
-            import torch.nn.functional as F
-
-            grey = F.avg_pool2d(x[:, :3].mean(1, keepdim=True) + x[:, 3:], 4)
-            return (grey * 6 - 3) * grey.new_tensor([1.0, -1.0, 0.5])[:, None, None]
-
-        @staticmethod
-        def mnet(x):
-            return x[:, :1, 4:-4, 4:-4]
-
-    network = Network()
-
-    def tnet(self, x):
-        import torch
-
-        return self.network.tnet(torch.from_numpy(x))[0].numpy()
-
-    def mnet(self, x):
-        return np.ascontiguousarray(x[0, 4:-4, 4:-4])
-
-
-class RecordedStreams:
-    """Stand-ins for CUDA streams and events that note what is asked of them, in order."""
-
-    def __init__(self, module, monkeypatch):
-        self.log = log = []
-        names = itertools.cycle(["tnet", "mnet"])
-
-        class Stream:
-            def __init__(self, device):
-                self.name = next(names)
-
-            def wait_event(self, event):
-                assert event.recorded_on, "waits for an event that nobody will ever record"
-                log.append(f"{self.name} waits for {event.recorded_on}")
-
-        class Event:
-            recorded_on = None
-
-            def record(self, stream):
-                self.recorded_on = stream.name
-                log.append(f"{stream.name} records")
-
-            def synchronize(self):
-                assert self.recorded_on
-                log.append(f"host waits for {self.recorded_on}")
-
-        @contextlib.contextmanager
-        def on_stream(stream):
-            yield
-
-        for name, stand_in in (("Stream", Stream), ("Event", Event), ("on_stream", on_stream)):
-            monkeypatch.setattr(module, name, stand_in)
-
-
-@pytest.fixture
-def cuda(monkeypatch):
-    engine_cuda = pytest.importorskip("shm_stream.engine_cuda")
-    return engine_cuda, RecordedStreams(engine_cuda, monkeypatch).log
-
-
-def parts(picture) -> list[np.ndarray]:
-    """Arrays of a picture, as numbers that can be subtracted."""
-    planes = [picture.y, picture.u, picture.v] if isinstance(picture, YuvPlanes) else [picture]
-    return [plane.astype(int) for plane in planes]
-
-
-@pytest.mark.parametrize("planar", [False, True])
-@pytest.mark.parametrize("background", ["blur:20", "teal", "off"])
-def test_cuda_engine_computes_what_the_cpu_engine_does(cuda, planar, background):
-    """On CPU tensors: everything but the streams themselves."""
-    engine_cuda, _ = cuda
-    for kinds in (["alpha"], ["composite", "alpha"], engine_module.OUTPUT_KINDS, ["transparent"]):
-        options = {"tnet_size": 32, "outputs": kinds, "planar": planar}
-        engines = [
-            make(TorchStandIn(), **options, background=open_background(background, 50, 37))
-            for make in (Engine, engine_cuda.CudaEngine)
-        ]
-        for index, picture in enumerate(moving_clip(3)):
-            pixels = np.ascontiguousarray(picture[:37, :50])
-            if planar or (index == 1 and "composite" not in kinds):
-                pixels = planes_from_rgb(pixels, ColourTags())
-            works = [run_stages(engine, work_of(pixels, index)) for engine in engines]
-            one, other = (work.outputs for work in works)
-            assert one.keys() == other.keys() == set(kinds)
-            for kind in kinds:
-                assert isinstance(other[kind], YuvPlanes) == (planar and kind == "composite")
-                for here, there in zip(parts(one[kind]), parts(other[kind]), strict=True):
-                    assert here.shape == there.shape and np.abs(here - there).max() <= 1, kind
-            assert np.allclose(*(engine.alpha(work) for engine, work in zip(engines, works)), atol=1e-5)
-            for engine, work in zip(engines, works):
-                engine.release(work)
-
-
-@pytest.mark.parametrize("fine", [["alpha"], ["composite"], ["foreground", "transparent"], engine_module.OUTPUT_KINDS])
-def test_fine_outputs_are_the_usual_ones_unrounded_on_both_engines(cuda, fine):
-    options = {"tnet_size": 32, "outputs": engine_module.OUTPUT_KINDS, "background": open_background("teal", 50, 37)}
-    pixels = np.ascontiguousarray(next(iter(moving_clip(1)))[:37, :50])
-    usual = run_stages(Engine(TorchStandIn(), **options), work_of(pixels, 0)).outputs
-    for make in (Engine, cuda[0].CudaEngine):
-        made = run_stages(make(TorchStandIn(), **options, fine=fine), work_of(pixels, 0)).outputs
-        assert made.keys() == usual.keys()
-        for kind, picture in made.items():
-            scale = 255 if kind in fine else 1
-            assert picture.dtype == (np.float32 if kind in fine else np.uint8)
-            assert np.abs(picture * np.float32(scale) - usual[kind]).max() <= (1.01 if scale == 1 else 1.51), kind
-
-
-@pytest.mark.parametrize("planar", [False, True])
-def test_cuda_engine_does_what_the_controls_say(cuda, planar):
-    engine_cuda, _ = cuda
-    settings = [
-        Controls(mirror=True),
-        Controls(shrink=9, feather=4, threshold=(10, 90), despill=80, light_wrap=60, place=(9, 0, 0.7), mirror=True),
-        Controls(hold="freeze"),
-        Controls(hold="freeze", shrink=3),
-    ]
-    kinds = engine_module.OUTPUT_KINDS
-    backgrounds = [LiveControls(NEUTRAL, open_background("blur:20", 50, 37)) for _ in range(2)]
-    engines = [
-        kind(TorchStandIn(), tnet_size=32, outputs=kinds, controls=live, planar=planar)
-        for kind, live in zip((Engine, engine_cuda.CudaEngine), backgrounds)
-    ]
-    before = None
-    for index, (picture, controls) in enumerate(zip(moving_clip(4), settings)):
-        works = []
-        for engine, live in zip(engines, backgrounds):
-            live.change(asdict(controls))
-            pixels = np.ascontiguousarray(picture[:37, :50])
-            pixels = planes_from_rgb(pixels, ColourTags()) if planar else pixels
-            works.append(run_stages(engine, work_of(pixels, index)))
-            engine.wait(works[-1])
-        outputs = [{kind: parts(work.outputs[kind]) for kind in kinds} for work in works]
-        for kind in kinds:
-            for one, other in zip(outputs[0][kind], outputs[1][kind], strict=True):
-                assert np.abs(one - other).max() <= 2, (kind, controls)
-        if index == 3:
-            for kind in kinds:
-                assert all(np.array_equal(*pair) for pair in zip(outputs[1][kind], before[kind])), "frozen"
-        before = outputs[1]
-        for engine, work in zip(engines, works):
-            engine.release(work)
-
-
-def test_cuda_events_keep_the_order(cuda):
-    engine_cuda, log = cuda
-    engine = engine_cuda.CudaEngine(TorchStandIn(), tnet_size=32, outputs=["alpha"])
-    first = engine.tnet(work_of(noise(40, 40)))
-    reduced = ["tnet records", "host waits for tnet"]
-    assert log == [*reduced, "tnet records"]
-    engine.mnet(first)
-    engine.fuse(first)
-    assert log[3:] == ["mnet waits for tnet", "host waits for tnet", "mnet records"]
-    engine.wait(first)
-    assert log[-1] == "host waits for mnet"
-    del log[:]
-    engine.tnet(work_of(noise(40, 40)))
-    assert log == ["host waits for tnet", *reduced, "tnet records"]  # the prior needs the logits of the frame before
 
 
 def test_the_cpu_engine_does_not_import_torch():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from cuda_stand_ins import RecordedStreams, TorchStandIn
+from engine_cases import noise, run_stages, work_of
 from stand_ins import StandInRunner, read_pictures, write_clip
-from test_engine import RecordedStreams, TorchStandIn, noise, run_stages, work_of
 
 import shm_stream
-from shm_stream import InputError, cli, engine_choice, matte_video
-from shm_stream import engine as engine_module
+from shm_stream import InputError, cli, engine, engine_choice, engine_fuse, matte_video
 from shm_stream import job as job_module
 from shm_stream.background import open_background
 from shm_stream.controls import Controls
@@ -239,8 +239,8 @@ def test_no_guides_no_detour(tmp_path, monkeypatch):
     def never(*_):
         raise AssertionError("the subject was edited")
 
-    for name in ("edit_subject", "impose", "trimap_logits"):
-        monkeypatch.setattr(engine_module, name, never)
+    for module, name in ((engine_fuse, "edit_subject"), (engine, "impose"), (engine, "trimap_logits")):
+        monkeypatch.setattr(module, name, never)
     report = matte_video(clip(tmp_path), tmp_path / "o.mp4", bg="red", runner=StandInRunner())
     assert report.frames == 4
 
@@ -248,7 +248,7 @@ def test_no_guides_no_detour(tmp_path, monkeypatch):
 def test_guides_on_both_engines(monkeypatch):
     engine_cuda = pytest.importorskip("shm_stream.engine_cuda")
     RecordedStreams(engine_cuda, monkeypatch)
-    kinds, trimap = engine_module.OUTPUT_KINDS, stripe(8, 24, (37, 50), inside=128, outside=255)
+    kinds, trimap = engine_fuse.OUTPUT_KINDS, stripe(8, 24, (37, 50), inside=128, outside=255)
     controls = LiveControls(Controls(shrink=4), open_background("teal", 50, 37))
 
     class Fixed:
@@ -258,8 +258,8 @@ def test_guides_on_both_engines(monkeypatch):
     guides = Guides(Fixed(trimap), Fixed(stripe(30, 40, (37, 50))), Fixed(stripe(0, 12, (37, 50))))
     made = []
     for make in (Engine, engine_cuda.CudaEngine):
-        engine = make(TorchStandIn(), tnet_size=32, outputs=kinds, controls=controls, guides=guides)
-        made.append(run_stages(engine, work_of(noise(37, 50))).outputs)
+        there = make(TorchStandIn(), tnet_size=32, outputs=kinds, controls=controls, guides=guides)
+        made.append(run_stages(there, work_of(noise(37, 50))).outputs)
     for kind in kinds:
         assert np.abs(made[0][kind].astype(int) - made[1][kind]).max() <= 2, kind
     assert (made[0]["alpha"][:, 30:40] == 0).all() and (made[0]["alpha"][:, :12] == 255).all()

@@ -1,0 +1,71 @@
+"""What stands in for a GPU: networks on CPU tensors, and streams and events that only take notes."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+
+import numpy as np
+from stand_ins import StandInRunner
+
+
+class TorchStandIn(StandInRunner):
+    """The same two networks as numpy functions and as torch modules, both depending on their input."""
+
+    halo = 4
+
+    class Network:
+        @staticmethod
+        def tnet(x):
+            import torch.nn.functional as F
+
+            grey = F.avg_pool2d(x[:, :3].mean(1, keepdim=True) + x[:, 3:], 4)
+            return (grey * 6 - 3) * grey.new_tensor([1.0, -1.0, 0.5])[:, None, None]
+
+        @staticmethod
+        def mnet(x):
+            return x[:, :1, 4:-4, 4:-4]
+
+    network = Network()
+
+    def tnet(self, x):
+        import torch
+
+        return self.network.tnet(torch.from_numpy(x))[0].numpy()
+
+    def mnet(self, x):
+        return np.ascontiguousarray(x[0, 4:-4, 4:-4])
+
+
+class RecordedStreams:
+    """Stand-ins for CUDA streams and events that note what is asked of them, in order."""
+
+    def __init__(self, module, monkeypatch):
+        self.log = log = []
+        names = itertools.cycle(["tnet", "mnet"])
+
+        class Stream:
+            def __init__(self, device):
+                self.name = next(names)
+
+            def wait_event(self, event):
+                assert event.recorded_on, "waits for an event that nobody will ever record"
+                log.append(f"{self.name} waits for {event.recorded_on}")
+
+        class Event:
+            recorded_on = None
+
+            def record(self, stream):
+                self.recorded_on = stream.name
+                log.append(f"{stream.name} records")
+
+            def synchronize(self):
+                assert self.recorded_on
+                log.append(f"host waits for {self.recorded_on}")
+
+        @contextlib.contextmanager
+        def on_stream(stream):
+            yield
+
+        for name, stand_in in (("Stream", Stream), ("Event", Event), ("on_stream", on_stream)):
+            monkeypatch.setattr(module, name, stand_in)
