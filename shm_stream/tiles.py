@@ -17,20 +17,12 @@ TILE = 128
 """Side of a tile in pixels, without halo."""
 THRESHOLD = 0.5 / 255
 """Half an 8-bit step of alpha."""
-_HIGHER_THRESHOLDS = (0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-"""Of `unknown_bound`, where M-Net may not draw all that it should."""
+_ENOUGH = np.float32(np.log(1 / THRESHOLD - 1))
+"""`unknown_bound` of what is this certain is the threshold."""
 LOGIT_LIMIT = np.float32(1e4)
 """The kernels clamp logits to this (kLogitLimit in csrc/fuse_math.h)."""
 _SLACK = 1e-3
 """Logit samples: more than float32 rounding can move a pixel's place among them."""
-
-
-def _certain_enough(threshold: float) -> np.float32:
-    """The `_certainty` at which `unknown_bound` is the threshold."""
-    return np.float32(np.log(1 / threshold - 1)) if threshold < 1 else np.float32(-np.inf)
-
-
-_ENOUGH = _certain_enough(THRESHOLD)
 
 
 def unknown_bound(logits: np.ndarray) -> np.ndarray:
@@ -84,19 +76,18 @@ def active_grid(logits: np.ndarray, height: int, width: int, side: int, *, most:
     `most`: share of them that may be 1. Where that is too little, the least uncertain ones are left out.
     """
     certainty = _certainty(logits)
-    grid = _squares(certainty <= _ENOUGH, height, width, side)
-    for threshold in _HIGHER_THRESHOLDS:
-        if grid.mean() <= most:
-            break
-        grid = _squares(certainty <= _certain_enough(threshold), height, width, side)
-    return grid
+    grid = _squares(certainty <= _ENOUGH, height, width, side).view(np.uint8)
+    if grid.mean() <= most:
+        return grid
+    doubt = _squares(-certainty, height, width, side)
+    left_out = doubt.size - int(most * doubt.size)
+    return (doubt > np.partition(doubt, left_out - 1, axis=None)[left_out - 1]).view(np.uint8)
 
 
 def _squares(cells: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
-    """Cells [h+1, w+1] between samples → the squares of the frame that touch a true one."""
-    active = cells.view(np.uint8)
-    h, w = active.shape[0] - 1, active.shape[1] - 1
-    rows = _most_in_ranges(active, *_cell_ranges(height, h, side))
+    """Values of the cells [h+1, w+1] between samples → the largest that each square of the frame touches."""
+    h, w = cells.shape[0] - 1, cells.shape[1] - 1
+    rows = _most_in_ranges(cells, *_cell_ranges(height, h, side))
     columns = _most_in_ranges(np.ascontiguousarray(rows.T), *_cell_ranges(width, w, side))
     return np.ascontiguousarray(columns.T)
 
