@@ -36,7 +36,6 @@ FOLDER = ".chunks"
 """Below the results, until they are joined."""
 
 
-
 @dataclass(frozen=True)
 class ChunkTask:
     """A chunk to be made; without `chunk`, all of them to be joined."""

@@ -52,10 +52,10 @@ class Engine(FuseStage):
     def use(self, level: Level, size: tuple[int, int]) -> None:
         """Let the networks cost no more than `level` from the next frame on; `size`: (H, W) of frames. From any thread:
         a runner that compiles T-Net for each of its sizes does so here, while frames go on."""
-        self.prepare(size, level.tnet_size)
+        self.compile_tnet(size, level.tnet_size)
         self.tnet_size, self.most_drawn = level.tnet_size, level.most_drawn
 
-    def prepare(self, size: tuple[int, int], tnet_size: int | None = None) -> None:
+    def compile_tnet(self, size: tuple[int, int], tnet_size: int | None = None) -> None:
         """Compile T-Net for frames of `size`, where the runner does that, so that the first one need not wait."""
         if hasattr(self.runner, "compile_tnet"):
             self.runner.compile_tnet(tnet_shape(*size, tnet_size or self.tnet_size))

@@ -22,6 +22,6 @@ def cannot_decode(path: Path, device: str, error: Exception) -> InputError:
     """One line for what `av.open` raised. Without a GPU it says "Operation not permitted"."""
     if isinstance(error, RuntimeError):  # PyAV's own word, once the device is there or need not be
         return InputError(f"{device} cannot decode {path}; leave out --hwaccel")
-    missing = isinstance(error, (av.PermissionError, av.ExternalError, OSError))
+    missing = isinstance(error, (av.ExternalError, OSError))
     reason = "its driver or the GPU is missing" if missing else error
     return InputError(f"{device} cannot be used ({reason}); leave out --hwaccel, or see shm-stream doctor")

@@ -46,47 +46,11 @@ class Job:
         """
         if options.target is not None:
             options = for_target(options, options.target)
-        preset = get_preset(options.preset)
+        get_preset(options.preset)  # an unknown one is said before anything is opened
         check_tnet_size(options.tnet_size)
         self._closing = contextlib.ExitStack()
         with contextlib.ExitStack() as opened:
-            self.source = opened.enter_context(_open_source(options))
-            bg = None if options.bg is None else os.fspath(options.bg)
-            planned = plan_outputs(self.source, options, bg)
-            live = plan_live(options, bg)
-            kinds = {*planned, *live.values(), *(["composite"] if options.vcam or options.panel else [])}
-            background = open_background(bg, self.source.width, self.source.height) if "composite" in kinds else None
-            self.controls = LiveControls(options.controls, background, bg)
-            opened.callback(self.controls.close)
-            guides = open_guides(options, self.source)
-            opened.callback(guides.close)
-            safe = bool(live) or self.source.live
-            self.sinks = {
-                kind: open_file_sink(path, kind, options, self.source, safe=safe) for kind, path in planned.items()
-            }
-            if options.alpha_mode is not None and TRANSPARENT not in kinds:
-                raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
-            self._sidecars = Sidecars(self.sinks, self.source, overwrite=options.overwrite) if options.sidecar else None
-            runner = choose_runner(options.preset, options.runner, options.device)
-            self.engine = make_engine(
-                runner,
-                preset,
-                options.tnet_size,
-                outputs=kinds,
-                controls=self.controls,
-                guides=guides,
-                dense=options.dense,
-                planar=stays_planar(self.source, self.sinks, options.vcam),
-                fine=fine_kinds(self.sinks, self.source, options) - {*live.values()},
-            )
-            self.keeper = rate_keeper(self.source, self.engine.tnet_size, options.live.fps_target)
-            if self.source.live:  # frames do not wait until T-Net is compiled
-                self.engine.prepare((self.source.height, self.source.width))
-            for target, kind in live.items():
-                self.sinks[target.name] = sink = open_live(target, kind, options, self.source)
-                opened.callback(sink.abort)
-            if options.vcam:  # last: from here on the camera is taken
-                self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
+            live = self._open(options, opened)
             self._closing = opened.pop_all()
         self.watchers: list[Callable[[Work], None]] = []
         """Each is given every frame's work, its outputs made and not yet given back, in the sink's thread."""
@@ -106,6 +70,43 @@ class Job:
         """The last frame that was written, without its outputs."""
         self._written = 0
         self._stopping = threading.Event()
+
+    def _open(self, options: JobOptions, opened: contextlib.ExitStack) -> dict:
+        """Source, sinks and engine; what is to be closed goes to `opened`. Returns live targets with their kinds."""
+        self.source = opened.enter_context(_open_source(options))
+        bg = None if options.bg is None else os.fspath(options.bg)
+        planned, live = plan_outputs(self.source, options, bg), plan_live(options, bg)
+        kinds = {*planned, *live.values(), *(["composite"] if options.vcam or options.panel else [])}
+        background = open_background(bg, self.source.width, self.source.height) if "composite" in kinds else None
+        self.controls = LiveControls(options.controls, background, bg)
+        opened.callback(self.controls.close)
+        guides = open_guides(options, self.source)
+        opened.callback(guides.close)
+        safe = bool(live) or self.source.live
+        self.sinks = {
+            kind: open_file_sink(path, kind, options, self.source, safe=safe) for kind, path in planned.items()
+        }
+        if options.alpha_mode is not None and TRANSPARENT not in kinds:
+            raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
+        self._sidecars = Sidecars(self.sinks, self.source, overwrite=options.overwrite) if options.sidecar else None
+        fine = fine_kinds(self.sinks, self.source, options) - {*live.values()}
+        self._open_engine(options, outputs=kinds, controls=self.controls, guides=guides, fine=fine)
+        for target, kind in live.items():
+            self.sinks[target.name] = sink = open_live(target, kind, options, self.source)
+            opened.callback(sink.abort)
+        if options.vcam:  # last: from here on the camera is taken
+            self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
+        return live
+
+    def _open_engine(self, options: JobOptions, **fusing) -> None:
+        """The engine, and what holds its rate."""
+        planar = stays_planar(self.source, self.sinks, options.vcam)
+        runner = choose_runner(options.preset, options.runner, options.device)
+        preset = get_preset(options.preset)
+        self.engine = make_engine(runner, preset, options.tnet_size, dense=options.dense, planar=planar, **fusing)
+        self.keeper = rate_keeper(self.source, self.engine.tnet_size, options.live.fps_target)
+        if self.source.live:  # frames do not wait until T-Net is compiled
+            self.engine.compile_tnet((self.source.height, self.source.width))
 
     def run(self, on_frame: Callable[[int], None] | None = None) -> Report:
         """Write the outputs. `on_frame(count)` is called after each frame, in another thread.
@@ -167,7 +168,8 @@ class Job:
         level = self.keeper and self.keeper.frame(time.perf_counter(), self.source.dropped)
         if level:
             self._tell(f"holding {self.keeper.fps:g} frames a second: {level}")
-            self.engine.use(level, work.frame.size)
+            # compiling T-Net takes a while, and the outputs must not wait for it
+            threading.Thread(target=self.engine.use, args=(level, work.frame.size), daemon=True).start()
 
     def _lead_in(self, work: Work) -> None:
         self.prior_before = PriorState(work.reduced, work.logits)
