@@ -31,12 +31,14 @@ from .engine import Engine
 from .engine_fuse import edits_of
 from .foreground import estimate_foreground
 from .fuse_arguments import Picture
+from .hold import copy_picture
 from .light import logits_of
 from .live_controls import Setting
 from .placement import mirrored
 from .prepare import reduces
 from .prior import tnet_shape
 from .work import Work
+from .yuv_planes import YuvPlanes
 
 
 @dataclass
@@ -205,6 +207,9 @@ class CudaEngine(Engine):
     def wait(self, work: Work) -> None:
         if work.on_device.outputs_ready is not None:  # else the outputs are copies of an earlier frame's
             work.on_device.outputs_ready.synchronize()
+        composite = work.outputs.get("composite")
+        if isinstance(composite, YuvPlanes) and composite.frame is None:
+            work.outputs["composite"] = copy_picture(composite)  # encoders take frames of FFmpeg's
 
     def release(self, work: Work) -> None:
         super().release(work)
