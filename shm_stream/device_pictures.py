@@ -10,6 +10,7 @@ from torch import Tensor
 
 from . import torch_ops, torch_ops_planes, torch_ops_prepare
 from .colour import ColourTags
+from .device_planes import DevicePlanes
 from .fuse_arguments import Picture
 from .yuv_planes import YuvPlanes
 
@@ -33,6 +34,8 @@ class Transfer:
         return host.to(self._device, non_blocking=True)
 
     def upload_picture(self, picture: Picture) -> list[Tensor]:
+        if isinstance(picture, DevicePlanes):
+            return [tensor.to(self._device) for tensor in picture.tensors]
         return [self.upload(array) for array in arrays_of(picture)]
 
     def keep(self, background: Picture) -> list[Tensor]:

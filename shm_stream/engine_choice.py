@@ -6,6 +6,7 @@ from . import native
 from .controls import NEUTRAL
 from .device import choose_device
 from .engine import Engine
+from .hardware_decoder import frames_can_stay
 from .runners import load_runner
 
 
@@ -15,6 +16,14 @@ def choose_runner(preset: str, runner, device: str):
         return runner
     native.path_name()  # a missing extension or a wrong SHM_STREAM_CPU is said before weights are read
     return load_runner(preset, runner, choose_device(device, runner))
+
+
+def frames_stay_on_gpu(options) -> bool:
+    """Whether frames are decoded on the GPU that the networks run on, and need not leave it. Raises InputError."""
+    if not frames_can_stay(options.hwaccel):
+        return False
+    loaded = getattr(options.runner, "device", None)  # a runner, not the name of one
+    return (loaded or choose_device(options.device, options.runner)).startswith("cuda")
 
 
 def stays_planar(source, sinks: dict, vcam: str | None) -> bool:

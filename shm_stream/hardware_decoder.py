@@ -1,4 +1,4 @@
-"""Video decoded on a GPU (NVDEC and its like). Frames come back as NV12 planes in ordinary memory."""
+"""Video decoded on a GPU (NVDEC and its like). Frames come back as NV12 planes in ordinary memory, or stay there."""
 
 from __future__ import annotations
 
@@ -9,13 +9,24 @@ from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from .errors import InputError
 
+STAYS = "cuda"
+"""The device whose frames PyAV can hand over where they are, from its version 17 on."""
 
-def decoder_settings(device: str) -> HWAccel:
-    """What `av.open` takes for a kind of device, such as `cuda`: that one, or an error. Raises InputError."""
+
+def frames_can_stay(device: str | None) -> bool:
+    return device == STAYS and hasattr(av.VideoFrame, "sw_format") and hasattr(av.video.plane.VideoPlane, "__dlpack__")
+
+
+def decoder_settings(device: str, stay: bool = False) -> HWAccel:
+    """What `av.open` takes for a kind of device, such as `cuda`: that one, or an error. `stay`: frames are left there.
+
+    Raises InputError.
+    """
     known = hwdevices_available()
     if device not in known:
         raise InputError(f"no decoder for '{device}' is built in here; --hwaccel takes {', '.join(known) or 'nothing'}")
-    return HWAccel(device_type=device, allow_software_fallback=False)
+    owned = {"is_hw_owned": True} if stay else {}
+    return HWAccel(device_type=device, allow_software_fallback=False, **owned)
 
 
 def cannot_decode(path: Path, device: str, error: Exception) -> InputError:

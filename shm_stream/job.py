@@ -12,7 +12,7 @@ from . import pipeline
 from .background import open_background
 from .delivery import for_target
 from .engine import check_tnet_size
-from .engine_choice import choose_runner, fine_kinds, make_engine, stays_planar
+from .engine_choice import choose_runner, fine_kinds, frames_stay_on_gpu, make_engine, stays_planar
 from .errors import InputError, ShmStreamError
 from .guides import open_guides
 from .job_options import JobOptions
@@ -240,4 +240,5 @@ def _open_source(options: JobOptions):
         deinterlace=options.deinterlace,
         rate=options.rate,
         hwaccel=options.hwaccel,
+        stay_on_device=frames_stay_on_gpu(options),
     )

@@ -27,14 +27,16 @@ def open_source(
     deinterlace: bool = False,
     rate: Fraction | None = None,
     hwaccel: str | None = None,
+    stay_on_device: bool = False,
 ) -> Source:
     """Read the header of `path` and return an iterable of `Frame`; each iteration starts anew.
 
     With `live`, `path` may also name a camera, a screen, a stream or stdin (see `stream_address`), which is connected
     here and iterated once. `start_seconds` and `duration_seconds` cut videos to the frame; `max_frames` ends any
     source; `deinterlace` makes whole pictures of the fields of interlaced videos; `rate` is that of a folder's pictures
-    (None: 25 a second); `hwaccel` is what decodes a video file instead of the CPU, such as `cuda`. Files are opened and
-    closed in the thread that iterates. A source has: `kind` ("video", "image", "folder"), `live` (frames that come
+    (None: 25 a second); `hwaccel` is what decodes a video file instead of the CPU, such as `cuda`, and with
+    `stay_on_device` its frames are left there as DevicePlanes where they can. Files are opened and closed in the thread
+    that iterates. A source has: `kind` ("video", "image", "folder"), `live` (frames that come
     while nobody asks are dropped), `path`, `width`, `height` (upright; of the first image in a folder), `planar`
     (frames come as YuvPlanes, but for those that change size or format in mid-stream), `rate` (Fraction), `frame_count`
     (estimate or None), `colour` (ColourTags), `bits` (of each channel), `sample_aspect_ratio` (Fraction), `files` (the
@@ -66,7 +68,7 @@ def open_source(
         raise InputError(f"{path} has times of its own: --rate is for folders of pictures")
     return VideoSource(
         path, start_seconds=start_seconds, duration_seconds=duration_seconds, max_frames=max_frames,
-        deinterlace=deinterlace, hwaccel=hwaccel,
+        deinterlace=deinterlace, hwaccel=hwaccel, stay_on_device=stay_on_device,
     )  # fmt: skip
 
 

@@ -30,8 +30,9 @@ class VideoSource:
     live = False
 
     def __init__(
-        self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None, deinterlace=False, hwaccel=None
-    ):
+        self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None, deinterlace=False,
+        hwaccel=None, stay_on_device=False,
+    ):  # fmt: skip
         self.path = path
         self.files = [path]
         self.audio_from = path
@@ -44,11 +45,12 @@ class VideoSource:
         self.notice: str | None = None
         self.exhausted = False
         self._deinterlace, self._hwaccel = deinterlace, hwaccel
+        self._stay = stay_on_device and not deinterlace  # fields are made whole on the CPU
         with self._open() as container:
             self._read_header(container, video_stream(container, path))
 
     def _open(self):
-        return open_container(self.path, self._hwaccel)
+        return open_container(self.path, self._hwaccel, self._stay)
 
     def _read_header(self, container, stream) -> None:
         """Facts from the header and the first frame."""

@@ -11,6 +11,7 @@ from av.video.reformatter import VideoReformatter
 
 from .colour import resolve_tags
 from .fine_planes import depth_of, fine_from_frame
+from .hardware_decoder import STAYS
 from .planes import SITED, frame_to_rgb, planes_of
 from .transfer import eight_bits
 from .yuv_planes import YuvPlanes
@@ -32,11 +33,12 @@ class Upright:
         self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
         aspect = sample_aspect_ratio or Fraction(1)
         self.sample_aspect_ratio = 1 / aspect if turned else aspect
-        self.bits = depth_of(first.format.name)
-        self.planar = first.format.name in SITED and self._rotation not in ROTATIONS
+        pix_fmt = _pixel_format(first)
+        self.bits = depth_of(pix_fmt)
+        self.planar = pix_fmt in SITED and self._rotation not in ROTATIONS
         self.colour = resolve_tags(
             first.colorspace, first.color_range, first.color_primaries, first.color_trc,
-            height=first.height, pix_fmt=first.format.name,
+            height=first.height, pix_fmt=pix_fmt,
         )  # fmt: skip
         self._reformatter = VideoReformatter()
 
@@ -47,13 +49,25 @@ class Upright:
         A change of size in mid-stream is scaled to the first size.
         """
         if self._rotation not in ROTATIONS and (picture.height, picture.width) == (self.height, self.width):
-            planes = planes_of(picture, self.colour)
+            planes = self._own_planes(picture)
             if planes is not None:
                 return planes, None
+        if picture.format.name == STAYS:
+            picture = picture.reformat(format=_pixel_format(picture))  # to the host
         if depth_of(picture.format.name) > 8:
             fine = self._turned(fine_from_frame(picture, self.colour))
             return eight_bits(fine), fine
         return self._turned(frame_to_rgb(picture, self.colour, self._reformatter)), None
+
+    def _own_planes(self, picture: av.VideoFrame) -> YuvPlanes | None:
+        """Where they are, or None when they are of another kind."""
+        if picture.format.name != STAYS:
+            return planes_of(picture, self.colour)
+        if _pixel_format(picture) != "nv12":
+            return None
+        from .device_planes import planes_on_device  # imports torch
+
+        return planes_on_device(picture, self.colour)
 
     def _turned(self, pixels: np.ndarray) -> np.ndarray:
         if self._rotation in ROTATIONS:
@@ -61,3 +75,9 @@ class Upright:
         if pixels.shape[:2] != (self.height, self.width):
             pixels = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_AREA)
         return pixels
+
+
+def _pixel_format(picture: av.VideoFrame) -> str:
+    """FFmpeg's name of how pixels are stored, also where they lie on a GPU."""
+    there = getattr(picture, "sw_format", None)
+    return (there or picture.format).name

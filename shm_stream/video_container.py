@@ -14,8 +14,9 @@ LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 
 """Titles that are not UTF-8 must not stop a video; PyAV from 19 on always takes them."""
 
 
-def open_container(path: Path, hwaccel: str | None = None):
-    """PyAV's input container, to be closed by the thread that calls this; `hwaccel`: the kind of device that decodes.
+def open_container(path: Path, hwaccel: str | None = None, stay: bool = False):
+    """PyAV's input container, to be closed by the thread that calls this; `hwaccel`: the kind of device that decodes,
+    `stay`: its frames are left there.
 
     Raises InputError with one line.
     """
@@ -24,7 +25,7 @@ def open_container(path: Path, hwaccel: str | None = None):
     if path.is_file() and path.stat().st_size == 0:
         raise InputError(f"cannot read {path}: the file is empty")
     if hwaccel is not None:
-        return _open_for_hardware(path, hwaccel)
+        return _open_for_hardware(path, hwaccel, stay)
     try:
         return av.open(f"file:{path.absolute()}", **LENIENT)
     except av.FFmpegError as error:
@@ -32,10 +33,10 @@ def open_container(path: Path, hwaccel: str | None = None):
         raise InputError(f"cannot read {path}: {reason}") from error
 
 
-def _open_for_hardware(path: Path, hwaccel: str):
+def _open_for_hardware(path: Path, hwaccel: str, stay: bool):
     open_container(path).close()  # says what is wrong with the file
     try:
-        return av.open(f"file:{path.absolute()}", hwaccel=decoder_settings(hwaccel), **LENIENT)
+        return av.open(f"file:{path.absolute()}", hwaccel=decoder_settings(hwaccel, stay), **LENIENT)
     except (av.FFmpegError, RuntimeError) as error:
         raise cannot_decode(path, hwaccel, error) from error
 

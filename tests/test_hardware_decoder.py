@@ -63,7 +63,8 @@ def test_every_pass_through_the_file_asks_for_it(clip, monkeypatch):
     """A stand-in for the device: the settings reach PyAV, and the frames are those of the file."""
     asked = []
 
-    def settings(device):
+    def settings(device, stay):
+        assert not stay
         asked.append(device)  # and none for PyAV: the CPU decodes
 
     monkeypatch.setattr(video_container, "decoder_settings", settings)
