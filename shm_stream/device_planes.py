@@ -1,7 +1,8 @@
-"""Planes that lie on a GPU: from a decoder there to the networks there, and to the host only where somebody reads them.
+"""Planes that lie on a GPU: from a decoder there to the networks there, from these to an encoder there, and to the host
+only where somebody reads them.
 
 PyAV hands the decoder's surface over by DLPack. It is copied on the GPU, chroma taken apart as the kernels want it, and
-given back at once: decoders have few surfaces, and frames wait in queues.
+given back at once: decoders have few surfaces, and frames wait in queues. Encoders take the composite's own memory.
 """
 
 from __future__ import annotations
@@ -52,3 +53,12 @@ def planes_on_device(frame: av.VideoFrame, tags: ColourTags) -> DevicePlanes:
     if luma.is_cuda:  # copied by the device's own stream, as is what NVDEC gives
         torch.cuda.current_stream(luma.device).synchronize()
     return DevicePlanes(tensors, tags)
+
+
+def frame_on_device(planes: DevicePlanes) -> av.VideoFrame:
+    """An NV12 frame for an encoder on the planes' device; sides are even."""
+    luma, u, v = planes.tensors
+    chroma = torch.stack([u, v], -1)
+    if luma.is_cuda:
+        torch.cuda.current_stream(luma.device).synchronize()
+    return av.VideoFrame.from_dlpack((luma, chroma), format="nv12")

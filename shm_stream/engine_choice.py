@@ -40,10 +40,18 @@ def fine_kinds(sinks: dict, source, options) -> set[str]:
     return kinds - {"composite"} if options.vcam else kinds
 
 
-def make_engine(runner, preset, tnet_size: int | None, **options):
+def composites_stay(sinks: dict) -> bool:
+    """Whether all who take composites encode them on the GPU that makes them, if it is one."""
+    takers = [sink for sink in sinks.values() if sink.kind == "composite"]
+    return bool(takers) and all(getattr(sink, "takes_device_planes", False) for sink in takers)
+
+
+def make_engine(runner, preset, tnet_size: int | None, *, composites_stay: bool = False, **options):
     """The engine for the runner's device; `options` are those of `Engine`."""
     make = Engine
     if runner.device.startswith("cuda"):
         from .engine_cuda import CudaEngine as make
+
+        options["composites_stay"] = composites_stay
     tnet_size = preset.tnet_size if tnet_size is None else tnet_size
     return make(runner, tnet_size=tnet_size, uses_prior=preset.uses_prior, **options)

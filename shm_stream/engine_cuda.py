@@ -24,8 +24,10 @@ from torch.cuda import Event, Stream
 from torch.cuda import stream as on_stream
 
 from . import torch_ops
+from .colour import ColourTags
 from .controls import Controls
 from .device_pictures import Transfer, fuse_composite, gather, prepare
+from .device_planes import DevicePlanes
 from .edit import edit_subject
 from .engine import Engine
 from .engine_fuse import edits_of
@@ -62,8 +64,10 @@ class OnDevice:
 class CudaEngine(Engine):
     """`Engine` for a torch runner on a GPU. Each stage may run in a thread of its own."""
 
-    def __init__(self, runner, **options):
+    def __init__(self, runner, *, composites_stay: bool = False, **options):
+        """`composites_stay`: planar composites are DevicePlanes, for an encoder there."""
         super().__init__(runner, **options)
+        self._composites_stay = composites_stay
         device = torch.device(runner.device)
         self._transfer = Transfer(device)
         self._tnet_stream, self._mnet_stream = Stream(device), Stream(device)
@@ -149,7 +153,7 @@ class CudaEngine(Engine):
             alpha8 = (alpha * 255 + 0.5).to(torch.uint8)
             work.outputs = {kind: self._transfer.download(alpha8) for kind in wanted & {"alpha", "transparent"}}
             if "composite" in wanted:
-                work.outputs["composite"] = self._transfer.download_picture(composite, _tags(work))
+                work.outputs["composite"] = self._composite(composite, _tags(work))
             host_alpha = self._transfer.download(alpha) if fine or wanted & {"foreground", "transparent"} else None
             there.outputs_ready = Event()
             there.outputs_ready.record(self._mnet_stream)
@@ -157,6 +161,11 @@ class CudaEngine(Engine):
             self.wait(work)
             self._add_foreground(work, host_alpha, foreground)
             work.outputs |= self._fine_outputs(work, setting, host_alpha, fine)
+
+    def _composite(self, picture: list[Tensor], tags: ColourTags | None) -> Picture:
+        if self._composites_stay and len(picture) == 3:
+            return DevicePlanes(picture, tags)
+        return self._transfer.download_picture(picture, tags)
 
     def _behind(self, work: Work, behind) -> Picture:
         """The background as a picture of the frame's kind."""
@@ -208,7 +217,7 @@ class CudaEngine(Engine):
         if work.on_device.outputs_ready is not None:  # else the outputs are copies of an earlier frame's
             work.on_device.outputs_ready.synchronize()
         composite = work.outputs.get("composite")
-        if isinstance(composite, YuvPlanes) and composite.frame is None:
+        if isinstance(composite, YuvPlanes) and composite.frame is None and not self._composites_stay:
             work.outputs["composite"] = copy_picture(composite)  # encoders take frames of FFmpeg's
 
     def release(self, work: Work) -> None:

@@ -14,6 +14,7 @@ STAYS = "cuda"
 
 
 def frames_can_stay(device: str | None) -> bool:
+    """Whether what this kind of device decodes can be used where it is."""
     return device == STAYS and hasattr(av.VideoFrame, "sw_format") and hasattr(av.video.plane.VideoPlane, "__dlpack__")
 
 

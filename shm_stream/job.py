@@ -12,7 +12,7 @@ from . import pipeline
 from .background import open_background
 from .delivery import for_target
 from .engine import check_tnet_size
-from .engine_choice import choose_runner, fine_kinds, frames_stay_on_gpu, make_engine, stays_planar
+from .engine_choice import choose_runner, composites_stay, fine_kinds, frames_stay_on_gpu, make_engine, stays_planar
 from .errors import InputError, ShmStreamError
 from .guides import open_guides
 from .job_options import JobOptions
@@ -90,7 +90,8 @@ class Job:
             raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
         self._sidecars = Sidecars(self.sinks, self.source, overwrite=options.overwrite) if options.sidecar else None
         fine = fine_kinds(self.sinks, self.source, options) - {*live.values()}
-        self._open_engine(options, outputs=kinds, controls=self.controls, guides=guides, fine=fine)
+        fusing = {"outputs": kinds, "controls": self.controls, "guides": guides, "fine": fine}
+        self._open_engine(options, watched=safe or bool(options.vcam or options.panel), **fusing)
         for target, kind in live.items():
             self.sinks[target.name] = sink = open_live(target, kind, options, self.source)
             opened.callback(sink.abort)
@@ -98,12 +99,15 @@ class Job:
             self.sinks[CAMERA] = CameraSink(options.vcam, self.source)
         return live
 
-    def _open_engine(self, options: JobOptions, **fusing) -> None:
-        """The engine, and what holds its rate."""
+    def _open_engine(self, options: JobOptions, *, watched: bool, **fusing) -> None:
+        """The engine, and what holds its rate. `watched`: others than files take what it makes."""
         planar = stays_planar(self.source, self.sinks, options.vcam)
         runner = choose_runner(options.preset, options.runner, options.device)
         preset = get_preset(options.preset)
-        self.engine = make_engine(runner, preset, options.tnet_size, dense=options.dense, planar=planar, **fusing)
+        stay = planar and not watched and composites_stay(self.sinks)
+        self.engine = make_engine(
+            runner, preset, options.tnet_size, dense=options.dense, planar=planar, composites_stay=stay, **fusing
+        )
         self.keeper = rate_keeper(self.source, self.engine.tnet_size, options.live.fps_target)
         if self.source.live:  # frames do not wait until T-Net is compiled
             self.engine.compile_tnet((self.source.height, self.source.width))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from .fine_planes import depth_of, frame_from_fine
 from .frame import Frame
 from .planes import frame_from_grey, frame_from_rgb, set_tags
 from .transfer import in_depth
-from .video_codecs import add_video_stream, choose_encoding
+from .video_codecs import DEVICE_FORMAT, add_video_stream, choose_encoding, takes_device_frames
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
 
 SAFE_OPTIONS = {
@@ -71,6 +72,11 @@ class VideoSink:
         return self._encoding.pix_fmt == "yuv420p" and same_numbers(self._encoding.tags, self._source.colour)
 
     @property
+    def takes_device_planes(self) -> bool:
+        """Whether `write` encodes DevicePlanes where they lie."""
+        return self.takes_planes and takes_device_frames(self._encoding, (self._source.width, self._source.height))
+
+    @property
     def fine(self) -> bool:
         """Whether more than 8 bits are kept of float32 pictures."""
         return depth_of(self._encoding.pix_fmt) > 8
@@ -104,7 +110,7 @@ class VideoSink:
         """
         with self._failing_cleanly():
             if self._container is None:
-                self._open(frame, picture_size(picture))
+                self._open(frame, picture)
             encoded = self._av_frame(frame, picture)
             self._end_seconds = (frame.pts + frame.duration) * frame.time_base
             self._mux_audio(self._end_seconds)
@@ -137,9 +143,11 @@ class VideoSink:
                 partial.commit(self._partial, self.path)
         partial.discard(self._partial)
 
-    def _open(self, frame: Frame, size: tuple[int, int]) -> None:
-        self._size = size[::-1]
+    def _open(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
+        self._size = picture_size(picture)[::-1]
         encoding = self._encoding
+        if _on_device(picture):
+            encoding = replace(encoding, pix_fmt=DEVICE_FORMAT)
         self._container = open_output(self._partial, encoding.container, safe=self._safe)
         self._stream = add_video_stream(self._container, encoding, self._size, self._source.rate)
         time_base = 1 / self._source.rate if encoding.container == "avi" else frame.time_base
@@ -170,7 +178,11 @@ class VideoSink:
                 f"cannot write {self.path}: picture {frame.index} is {width}x{height}, the first "
                 f"was {self._size[0]}x{self._size[1]}; a video holds one size, write to a folder instead"
             )
-        if isinstance(picture, YuvPlanes):
+        if _on_device(picture):
+            from .device_planes import frame_on_device  # imports torch, as those who made the picture did
+
+            result = set_tags(frame_on_device(picture), self._encoding.tags)
+        elif isinstance(picture, YuvPlanes):
             result = set_tags(picture.frame, self._encoding.tags)
         else:
             result = self._converted(self._convention.apply(in_depth(picture, self.fine)))
@@ -220,6 +232,10 @@ class VideoSink:
         except BaseException:
             self.abort()
             raise
+
+
+def _on_device(picture: np.ndarray | YuvPlanes) -> bool:
+    return hasattr(picture, "tensors")
 
 
 def open_output(path: Path, container: str, *, safe: bool = False):

@@ -51,6 +51,8 @@ QUALITY = {codec: "cq" for codec in SETTINGS if codec.endswith("_nvenc")}
 """What encoders call crf, if not so."""
 ON_A_GPU = ("_nvenc", "_qsv", "_amf")
 """How the names of encoders end that need one."""
+DEVICE_FORMAT = "cuda"
+"""FFmpeg's name for pictures that are encoded where they lie."""
 APPLE_TAGS = {("libx265", "mp4"), ("libx265", "mov")}
 """Where HEVC is called hvc1: Apple's players do not open it as hev1, FFmpeg's own choice."""
 KNOWN = "libx264, libx265, libvpx-vp9, libsvtav1, prores_ks, ffv1, qtrle, utvideo, magicyuv"
@@ -65,6 +67,13 @@ class Encoding:
     pix_fmt: str
     options: dict[str, str]
     tags: ColourTags
+
+
+def takes_device_frames(encoding: Encoding, size: tuple[int, int]) -> bool:
+    """Whether the encoder reads 8-bit 4:2:0 pictures of `size` (width, height) from a GPU's memory, and PyAV hands them
+    over."""
+    known = encoding.codec in QUALITY and hasattr(av.VideoFrame, "from_dlpack")
+    return known and encoding.pix_fmt == "yuv420p" and not any(side % 2 for side in size)
 
 
 def container_of(path: Path) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 from cuda_stand_ins import RecordedStreams, TorchStandIn
+from engine_cases import moving_clip
 from media import palette_picture, write_video
 from stand_ins import numbered_clip, read_pictures
 
+from shm_stream import device_planes, matte_video, sink_video, source_video, video_container
 from shm_stream import job as job_module
-from shm_stream import matte_video, source_video, video_container
+from shm_stream.colour import ColourTags
 from shm_stream.device_planes import DevicePlanes
 from shm_stream.engine_choice import frames_stay_on_gpu
 from shm_stream.job import Job
 from shm_stream.job_options import JobOptions
 from shm_stream.source import open_source
+from shm_stream.video_codecs import Encoding, takes_device_frames
 
 pytestmark = pytest.mark.timeout(120)
 FRAMES = 6
@@ -146,6 +150,41 @@ def test_a_job_from_decoder_to_encoder_on_the_gpu(clip, tmp_path, on_gpu, decode
         assert job.run().frames == FRAMES
     assert set(asked) == {("cuda", True)}
     assert np.abs(pictures(tmp_path / "gpu.mkv") - pictures(tmp_path / "cpu.mkv")).max() <= 2
+
+
+def test_composites_are_encoded_where_they_lie(tmp_path, on_gpu, decoded_on_gpu, monkeypatch):
+    """From NVDEC to NVENC: nothing comes to the host. A software encoder that takes NV12 stands for NVENC."""
+    encoded = []
+    frame_on_device = device_planes.frame_on_device
+    monkeypatch.setattr(sink_video, "takes_device_frames", lambda encoding, size: encoding.codec == "libx264")
+    monkeypatch.setattr(sink_video, "DEVICE_FORMAT", "nv12")
+    monkeypatch.setattr(
+        device_planes, "frame_on_device", lambda planes: encoded.append(frame_on_device(planes)) or encoded[-1]
+    )
+    clip = write_video(tmp_path / "clip.mp4", moving_clip(FRAMES), pix_fmt="yuv420p")
+    options = {"input": clip, "bg": "#405060", "codec": "libx264", "crf": 1, "tnet_size": 32}
+    with Job(JobOptions(output=tmp_path / "cpu.mkv", runner=TorchStandIn(), **options)) as job:
+        job.run()
+    assert not encoded
+    on_gpu()
+    decoded_on_gpu[0]("nv12")
+    monkeypatch.setattr(job_module, "frames_stay_on_gpu", lambda options: True)
+    monkeypatch.setattr(DevicePlanes, "_host", property(lambda self: pytest.fail("a frame came to the host")))
+    with Job(JobOptions(output=tmp_path / "gpu.mkv", runner=TorchStandIn(), hwaccel="cuda", **options)) as job:
+        assert job.run().frames == FRAMES
+    assert [frame.format.name for frame in encoded] == ["nv12"] * FRAMES
+    one, other = pictures(tmp_path / "gpu.mkv"), pictures(tmp_path / "cpu.mkv")
+    assert one.std() > 5 and np.abs(one - other).mean() < 0.2 and np.abs(one - other).max() <= 12
+
+
+@pytest.mark.parametrize(
+    ("codec", "size", "taken"),
+    [("h264_nvenc", (64, 48), True), ("h264_nvenc", (63, 48), False), ("libx264", (64, 48), False)],
+)
+def test_which_encoders_take_frames_on_a_gpu(codec, size, taken):
+    encoding = Encoding("mp4", codec, "yuv420p", {}, ColourTags())
+    assert takes_device_frames(encoding, size) == taken
+    assert not takes_device_frames(replace(encoding, pix_fmt="yuv444p"), size)
 
 
 @pytest.mark.parametrize(
