@@ -16,6 +16,7 @@ from stand_ins import numbered_clip, read_pictures
 from shm_stream import device_planes, matte_video, sink_video, source_video, video_container
 from shm_stream import job as job_module
 from shm_stream.colour import ColourTags
+from shm_stream.controls import Controls
 from shm_stream.device_planes import DevicePlanes
 from shm_stream.engine_choice import frames_stay_on_gpu
 from shm_stream.job import Job
@@ -196,3 +197,33 @@ def test_frames_stay_only_where_the_networks_are(hwaccel, device, stays):
     runner.device = device
     assert frames_stay_on_gpu(JobOptions(input="clip.mp4", runner=runner, hwaccel=hwaccel)) == stays
     assert not frames_stay_on_gpu(JobOptions(input="clip.mp4", runner="native", hwaccel=hwaccel))
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        {"output": "cut.mov", "bg": "transparent"},
+        {"output": "sequence/", "bg": "teal", "foreground": "f.mkv"},
+        {"output": "c.mkv", "bg": "blur:20", "codec": "ffv1", "controls": Controls(shrink=3, feather=2, mirror=True)},
+        {"output": "t.%04d.tif", "bg": "transparent", "bits": 16},
+        {"alpha": "a.mkv", "codec": "ffv1", "bits": 16},
+    ],
+    ids=["transparent", "pictures", "edges", "16 bits", "alpha"],
+)
+def test_every_kind_of_output_is_written(clip, tmp_path, on_gpu, outputs):
+    def read(folder) -> dict:
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder): pictures(path) for path in files}
+
+    made = []
+    for place in ("cpu", "gpu"):
+        folder = tmp_path / place
+        folder.mkdir()
+        paths = {key: f"{folder}/{outputs[key]}" for key in ("output", "alpha", "foreground") if key in outputs}
+        with Job(JobOptions(input=clip, runner=TorchStandIn(), tnet_size=32, **(outputs | paths))) as job:
+            assert job.run().frames == FRAMES
+        made.append(read(folder))
+        on_gpu()
+    assert made[0].keys() == made[1].keys() and made[0]
+    for name, picture in made[0].items():
+        assert np.abs(picture - made[1][name]).max() <= 12 and np.abs(picture - made[1][name]).mean() < 0.5, name
