@@ -15,6 +15,7 @@ from .cli_live import add_live, live_options
 from .delivery import PREMULTIPLIED, STRAIGHT, TARGETS
 from .errors import InputError
 from .live_target import OBS_PORT, STDOUT_FORMATS
+from .obs_setup import FOUND
 from .preset import PRESETS
 from .runners import RUNNERS
 
@@ -99,6 +100,11 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument(
         "--obs", metavar="PORT", nargs="?", type=_whole, const=OBS_PORT, help=f"live alpha for OBS ({OBS_PORT})"
     )
+    group.add_argument(
+        "--obs-setup", metavar="ADDRESS", nargs="?", const=FOUND,
+        help="make the source in OBS too, at ws://HOST:PORT (default: what OBS's settings say; a password comes from "
+        "there or from OBS_WEBSOCKET_PASSWORD)",
+    )  # fmt: skip
     group.add_argument("--bitrate", metavar="BITS", type=parse_bitrate, help="of pushes and .m3u8, such as 4M")
     group.add_argument("--stdout-format", choices=STDOUT_FORMATS, default="nut", help="of -o - (default: nut)")
     group.add_argument("--codec", metavar="NAME", help="video encoder of the composite, such as libx265")

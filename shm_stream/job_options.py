@@ -89,5 +89,8 @@ class JobOptions:
     """`nut` or `rawvideo`."""
     obs: int | None = None
     """Port at which OBS Studio may fetch cut-outs with alpha."""
+    obs_setup: str | None = None
+    """OBS's websocket server (ws://HOST:PORT, or "auto" for what OBS's settings say), to have it show these cut-outs.
+    The password is OBS_WEBSOCKET_PASSWORD in the environment, else what OBS's settings say."""
     part: Part = Part()
     """Which part of a video this is, when the others are made apart. Parts have no audio."""

@@ -53,5 +53,6 @@ def open_live(target: LiveTarget, kind: str, options: JobOptions, source):
         bitrate=options.bitrate,
         stdout_format=options.stdout_format,
         overwrite=options.overwrite,
+        obs_setup=options.obs_setup,
         tell=options.live.tell,
     )

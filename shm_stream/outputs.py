@@ -8,6 +8,7 @@ from pathlib import Path
 from .delivery import TARGET_SUFFIX
 from .errors import InputError
 from .live_target import HLS_SUFFIX, LiveTarget, live_target, split_outputs
+from .obs_setup import check_address
 from .picture_format import is_pattern
 from .sink import is_folder
 from .video_codecs import CONTAINERS
@@ -74,6 +75,10 @@ def _check_live(options, file, live: list[LiveTarget], bg: str | None, transpare
         raise InputError(f"--bitrate is for pushes and {HLS_SUFFIX}; files take --crf")
     if options.obs is not None and not 1 <= options.obs <= 65535:
         raise InputError(f"port {options.obs} is out of range; give 1024 to 65535")
+    if options.obs_setup is not None:
+        check_address(options.obs_setup)
+        if options.obs is None:
+            raise InputError("--obs-setup is about the source that shows --obs: give that too")
 
 
 def default_output(source, kind: str, target: str | None = None) -> Path:

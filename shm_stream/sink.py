@@ -85,6 +85,7 @@ def open_live_sink(
     bitrate: int | None,
     stdout_format: str,
     overwrite: bool,
+    obs_setup: str | None,
     tell: Callable[[str], None],
 ):
     """Connect to a live output and return its sink, with what `open_sink` says of sinks. Raises InputError."""
@@ -98,7 +99,7 @@ def open_live_sink(
     if target.protocol == "obs":
         from .sink_obs import open_obs
 
-        return open_obs(int(target.address), source, tell=tell)
+        return open_obs(int(target.address), source, setup=obs_setup, tell=tell)
     if target.protocol == "hls":
         from .sink_hls import open_hls
 
