@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from .background import Background
 from .buffers import BufferPool, Canvas
 from .controls import NEUTRAL, Controls
 from .edit import Subject, edit_subject
@@ -114,9 +115,12 @@ class FuseStage:
 
     def _fine_outputs(self, work: Work, setting: Setting, alpha: np.ndarray, kinds) -> dict[str, np.ndarray]:
         """float32 outputs of these kinds, from alpha [H, W] float32."""
-        behind = setting.background
-        background = behind.at(work.frame, self._probability(work, behind)) if "composite" in kinds else None
+        background = self._fine_background(work, setting.background) if "composite" in kinds else None
         return fine_outputs(work.frame, alpha, kinds, background)
+
+    def _fine_background(self, work: Work, behind: Background) -> np.ndarray:
+        """[H, W, 3] uint8 RGB; of the scene itself float32, as precise as it came."""
+        return work.frame.fine if behind.kind == "off" else behind.at(work.frame, self._probability(work, behind))
 
     def alpha(self, work: Work) -> np.ndarray:
         """Logits and alpha_raw → alpha [H, W] float32 in 0..1, a fresh array."""

@@ -13,7 +13,7 @@ def fine_outputs(frame: Frame, alpha: np.ndarray, kinds, background: np.ndarray 
     """Kind → float32, 0 to 1 (colours beyond, where the frame has such), for each of `kinds`.
 
     alpha       [H, W] float32 in 0..1
-    background  [H, W, 3] uint8 RGB, needed for "composite"
+    background  [H, W, 3] uint8 or float32 RGB, needed for "composite"
 
     "composite" and "foreground" are [H, W, 3], "alpha" is [H, W], "transparent" [H, W, 4] straight.
     """
@@ -30,9 +30,10 @@ def fine_outputs(frame: Frame, alpha: np.ndarray, kinds, background: np.ndarray 
 
 
 def fine_composite(fine: np.ndarray, alpha: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """alpha * fine + (1 - alpha) * background: [H, W, 3] and [H, W] float32, [H, W, 3] uint8 → [H, W, 3] float32.
+    """alpha * fine + (1 - alpha) * background: [H, W, 3] and [H, W] float32, [H, W, 3] uint8 or float32
+    → [H, W, 3] float32.
 
     In the source's encoding, as 8-bit composites are, so that both look the same.
     """
-    behind = background * np.float32(1 / 255)
+    behind = background if background.dtype == np.float32 else background * np.float32(1 / 255)
     return behind + cv2.merge([alpha] * 3) * (fine - behind)

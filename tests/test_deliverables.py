@@ -108,6 +108,24 @@ def test_16_bit_pictures_lose_nothing(tmp_path):
         assert np.array_equal(cv2.imread(str(tmp_path / name / "1.png"), cv2.IMREAD_UNCHANGED), picture)
 
 
+def test_anamorphic_pixels_go_through_exr_and_other_pictures_say_that_they_lose_them(tmp_path):
+    package = pytest.importorskip("OpenEXR")
+    source = write_video(tmp_path / "in.mp4", [palette_picture(96, 64)] * 2, aspect=Fraction(64, 45))
+    job(source, output=tmp_path / "a" / "o.%d.exr", bg="red")
+    assert package.File(str(tmp_path / "a" / "o.0.exr")).header()["pixelAspectRatio"] == np.float32(64 / 45)
+    assert open_source(tmp_path / "a").sample_aspect_ratio == Fraction(64, 45)
+    told = job(source, output=tmp_path / "b" / "o.%d.png", bg="red").warnings
+    assert told == ["the pixel aspect 64:45 is not kept by .png; .exr would keep it"]
+
+
+def test_the_scene_itself_keeps_its_levels_behind_people(tmp_path):
+    picture = ramp_folder(tmp_path / "in")
+    runner = StandInRunner(alpha_raw=0.0)
+    with Job(JobOptions(tmp_path / "in", f"{tmp_path}/o/", bg="off", runner=runner)) as opened:
+        opened.run()
+    assert np.array_equal(cv2.imread(str(tmp_path / "o" / "1.png"), cv2.IMREAD_UNCHANGED), picture)
+
+
 def test_exr_in_and_out_keeps_highlights(tmp_path):
     package = pytest.importorskip("OpenEXR")
     (tmp_path / "in").mkdir()
