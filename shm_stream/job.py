@@ -33,7 +33,7 @@ from .work import Work
 
 LIVE_FRAMES = 3
 """Of a live input on their way at once: T-Net, M-Net and the outputs work side by side, and no frame waits long."""
-EDITED = "edge controls, live inputs and the control page work in 8 bits: outputs hold no more"
+COARSE = "live inputs and the control page work in 8 bits: outputs hold no more"
 
 
 class Job:
@@ -196,7 +196,7 @@ class Job:
     def notices(self) -> list[str]:
         """What the outputs will lack, known before they are written."""
         fine = any(getattr(sink, "fine", False) for sink in self.sinks.values())
-        coarse = EDITED if fine and getattr(self.source, "bits", 8) > 8 and not self.engine.fine else None
+        coarse = COARSE if fine and getattr(self.source, "bits", 8) > 8 and not self.engine.fine else None
         told = [getattr(self.source, "notice", None), coarse, *(sink.warning for sink in self.sinks.values())]
         return [line for line in told if line]
 
