@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import native
-from .controls import NEUTRAL
 from .device import choose_device
 from .engine import Engine
 from .hardware_decoder import frames_can_stay
@@ -33,8 +32,8 @@ def stays_planar(source, sinks: dict, vcam: str | None) -> bool:
 
 
 def fine_kinds(sinks: dict, source, options) -> set[str]:
-    """The kinds that are made in float32: whoever takes them keeps more than 8 bits, and no control can edit them."""
-    if options.panel or source.live or options.controls != NEUTRAL:
+    """The kinds that are made in float32: whoever takes them keeps more than 8 bits, and there is time for it."""
+    if options.panel or source.live:
         return set()
     kinds = {sink.kind for sink in sinks.values() if getattr(sink, "fine", False)}
     return kinds - {"composite"} if options.vcam else kinds

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from . import pipeline
 from .background import open_background
@@ -25,7 +26,7 @@ from .outputs import CAMERA, TRANSPARENT, plan_live, plan_outputs
 from .pace import paced
 from .preset import get_preset
 from .prior import PriorState
-from .quality import rate_keeper
+from .quality import Level, rate_keeper
 from .sidecar import Sidecars
 from .sink_camera import CameraSink
 from .source import open_source
@@ -33,7 +34,7 @@ from .work import Work
 
 LIVE_FRAMES = 3
 """Of a live input on their way at once: T-Net, M-Net and the outputs work side by side, and no frame waits long."""
-EDITED = "edge controls, live inputs and the control page work in 8 bits: outputs hold no more"
+COARSE = "live inputs and the control page work in 8 bits: outputs hold no more"
 
 
 class Job:
@@ -90,6 +91,9 @@ class Job:
             raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
         self._sidecars = Sidecars(self.sinks, self.source, overwrite=options.overwrite) if options.sidecar else None
         fine = fine_kinds(self.sinks, self.source, options) - {*live.values()}
+        # one thread, so that levels come in their order, and waited for: a program that ends while it compiles aborts
+        self._compiling = opened.enter_context(ThreadPoolExecutor(1, "shm-compile"))
+        opened.callback(self._compiling.shutdown, wait=False, cancel_futures=True)
         fusing = {"outputs": kinds, "controls": self.controls, "guides": guides, "fine": fine}
         self._open_engine(options, watched=safe or bool(options.vcam or options.panel), **fusing)
         for target, kind in live.items():
@@ -173,7 +177,13 @@ class Job:
         if level:
             self._tell(f"holding {self.keeper.fps:g} frames a second: {level}")
             # compiling T-Net takes a while, and the outputs must not wait for it
-            threading.Thread(target=self.engine.use, args=(level, work.frame.size), daemon=True).start()
+            self._compiling.submit(self._use, level, work.frame.size)
+
+    def _use(self, level: Level, size: tuple[int, int]) -> None:
+        try:
+            self.engine.use(level, size)
+        except Exception as error:  # whatever a runner raises: frames go on as before
+            self._tell(f"T-Net cannot be compiled for {level}, and stays as it was: {error}")
 
     def _lead_in(self, work: Work) -> None:
         self.prior_before = PriorState(work.reduced, work.logits)
@@ -196,7 +206,7 @@ class Job:
     def notices(self) -> list[str]:
         """What the outputs will lack, known before they are written."""
         fine = any(getattr(sink, "fine", False) for sink in self.sinks.values())
-        coarse = EDITED if fine and getattr(self.source, "bits", 8) > 8 and not self.engine.fine else None
+        coarse = COARSE if fine and getattr(self.source, "bits", 8) > 8 and not self.engine.fine else None
         told = [getattr(self.source, "notice", None), coarse, *(sink.warning for sink in self.sinks.values())]
         return [line for line in told if line]
 

@@ -44,6 +44,7 @@ class PictureFormat:
         if unusual and not self.fine and suffix in FINE_SUFFIXES:
             raise InputError(f"{path}: linear and premultiplied colours need 16 bits; leave --bits out")
         self.suffix, self.kind = suffix, kind
+        self._pixel_aspect = source.sample_aspect_ratio
         self._convention = convention_for(path, suffix, kind, delivery, source)
         if self.fine:
             check_packages(suffix)
@@ -53,13 +54,22 @@ class PictureFormat:
         picture = self._convention.apply(in_depth(picture, self.fine))
         try:
             if self.fine:
-                write_fine(path, picture, self._convention)
+                write_fine(path, picture, self._convention, self._pixel_aspect)
             else:
                 _write_8_bits(path, picture)
         except (OSError, RuntimeError, cv2.error) as error:
             partial.discard(path)
             reason = getattr(error, "strerror", None) or "the picture cannot be encoded"
             raise ShmStreamError(f"cannot write {shown}: {reason}") from error
+
+    @property
+    def warning(self) -> str | None:
+        """What the files cannot say."""
+        aspect = self._pixel_aspect
+        if aspect == 1 or self.suffix == ".exr":
+            return None
+        said = f"{aspect.numerator}:{aspect.denominator}"
+        return f"the pixel aspect {said} is not kept by {self.suffix}; .exr would keep it"
 
     def facts(self) -> dict:
         """What is written, for the sidecar."""

@@ -22,9 +22,9 @@ class ImageSink:
     def __init__(self, path: Path, source, *, kind: str, delivery: Delivery = USUAL):
         self.path = path
         self.kind = kind
-        self.warning: str | None = None
         self._format = PictureFormat(path, path.suffix.lower(), kind, delivery, source)
         self.fine, self.facts = self._format.fine, self._format.facts
+        self.warning: str | None = self._format.warning
         self._partial = partial.partial_path(path)
         self._written = self._done = False
 
@@ -62,11 +62,11 @@ class FolderSink:
         """`path`: the folder, or a pattern in it. Raises InputError."""
         self.path = path
         self.kind = kind
-        self.warning: str | None = None
         pattern = NUMBER.search(path.name)
         suffix = path.suffix if pattern else f".{(delivery.image_format or 'png').lstrip('.')}"
         self._format = PictureFormat(path, suffix.lower(), kind, delivery, source)
         self.fine = self._format.fine
+        self.warning: str | None = self._format.warning
         self._folder = path.parent if pattern else path
         self._pattern = path.name if pattern else f"{_escaped(source.path.stem)}_%06d{suffix}"
         self._by_stem = not pattern and source.kind != "video"

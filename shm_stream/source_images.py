@@ -13,7 +13,7 @@ import numpy as np
 
 from .colour import ColourTags, default_matrix
 from .errors import InputError
-from .fine_images import read_exr
+from .fine_images import exr_pixel_aspect, read_exr
 from .frame import Frame
 from .transfer import eight_bits, srgb_from_linear
 
@@ -41,12 +41,13 @@ class ImageSource:
         self.limited = max_frames is not None
         self.exhausted = False
         self.rate = rate or FOLDER_RATE
-        self.sample_aspect_ratio = Fraction(1)
         self.origin_seconds = Fraction(0)
         self.frame_count = len(self.files)
         self.warning = self.notice = None
         self._first = self._first_readable()  # (position in files, picture), read once only
         first = self._first[1]
+        shape_from = self.files[self._first[0]]
+        self.sample_aspect_ratio = exr_pixel_aspect(shape_from) if shape_from.suffix.lower() == ".exr" else Fraction(1)
         self.height, self.width = first.shape[:2]
         self.bits = 16 if first.dtype == np.float32 else 8
         self.colour = ColourTags(default_matrix(self.height), primaries=1, transfer=1)

@@ -74,6 +74,36 @@ def test_fine_outputs_are_the_usual_ones_unrounded_on_both_engines(cuda, fine):
             assert np.abs(picture * np.float32(scale) - usual[kind]).max() <= (1.01 if scale == 1 else 1.51), kind
 
 
+@pytest.mark.parametrize("fine", [["composite"], ["alpha", "transparent"], OUTPUT_KINDS])
+@pytest.mark.parametrize("background", ["teal", "blur:20"])
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {"mirror": True},
+        {"shrink": 20, "feather": 9, "threshold": (10, 90)},
+        {"despill": 80},
+        {"light_wrap": 60},
+        {"place": (9, 0, 0.7), "mirror": True, "light_wrap": 60, "despill": 80},
+    ],
+    ids=str,
+)
+def test_edited_fine_outputs_are_the_usual_ones_unrounded(cuda, fine, background, edits):
+    pixels = np.ascontiguousarray(next(iter(moving_clip(1)))[:37, :50])
+
+    def outputs(make, **options):
+        live = LiveControls(Controls(**edits), open_background(background, 50, 37))
+        engine = make(TorchStandIn(), tnet_size=32, outputs=OUTPUT_KINDS, controls=live, **options)
+        return run_stages(engine, work_of(pixels, 0)).outputs
+
+    usual = outputs(Engine)
+    for make in (Engine, cuda[0].CudaEngine):
+        made = outputs(make, fine=fine)
+        for kind, picture in made.items():
+            assert picture.dtype == (np.float32 if kind in fine else np.uint8)
+            scale = np.float32(255 if kind in fine else 1)
+            assert np.abs(picture * scale - usual[kind]).max() <= 3, kind
+
+
 @pytest.mark.parametrize("planar", [False, True])
 def test_cuda_engine_does_what_the_controls_say(cuda, planar):
     engine_cuda, _ = cuda
