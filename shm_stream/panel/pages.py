@@ -8,7 +8,7 @@ from importlib.resources import files
 from aiohttp import web
 
 from .guard import Guard
-from .preview import VIEWS, Preview
+from .preview import VIEWS, Preview, Watcher
 
 ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 FIRST_PICTURE_SECONDS = 10
@@ -50,43 +50,30 @@ class Pages:
         response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
         await response.prepare(request)
         await response.write(BOUNDARY)
-        async for jpeg in self._pictures(view):
-            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
-            await response.write(head + jpeg + b"\r\n" + BOUNDARY)
-        return response
+        with Watcher(self._preview, view) as watcher:
+            while True:
+                jpeg = await _next_jpeg(watcher)
+                head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
+                await response.write(head + jpeg + b"\r\n" + BOUNDARY)
 
     async def still(self, request: web.Request) -> web.Response:
         """The next picture."""
-        pictures = self._pictures(_view(request))
-        try:
-            jpeg = await asyncio.wait_for(anext(pictures), FIRST_PICTURE_SECONDS)
-        except asyncio.TimeoutError:
-            raise web.HTTPServiceUnavailable(text="no frame has come\n") from None
-        finally:
-            await pictures.aclose()
+        with Watcher(self._preview, _view(request)) as watcher:
+            try:
+                jpeg = await asyncio.wait_for(_next_jpeg(watcher), FIRST_PICTURE_SECONDS)
+            except asyncio.TimeoutError:
+                raise web.HTTPServiceUnavailable(text="no frame has come\n") from None
         return web.Response(body=jpeg, content_type="image/jpeg")
-
-    async def _pictures(self, view: str):
-        """JPEGs as they are made; one who is slow gets the newest."""
-        loop, new = asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(new.set)
-
-        seen = self._preview.latest(view)[0]
-        with self._preview.watched(view, wake):
-            while True:
-                await new.wait()
-                new.clear()
-                number, jpeg = self._preview.latest(view)
-                if number != seen:
-                    seen = number
-                    yield jpeg
 
 
 def read_asset(name: str) -> bytes:
     """A file of this package."""
     return files(__package__).joinpath(name).read_bytes()
+
+
+async def _next_jpeg(watcher: Watcher) -> bytes:
+    picture = await watcher.next()
+    return await asyncio.to_thread(lambda: picture.jpeg)
 
 
 def _view(request: web.Request) -> str:

@@ -76,7 +76,6 @@ class PanelServer:
         self._watchers.remove(self.preview.offer)
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
-        self.preview.close()
         self._socket.close()
 
 
