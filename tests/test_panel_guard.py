@@ -20,8 +20,10 @@ ROUTES = [
     ("GET", "/"), ("GET", "/page.js"), ("GET", "/api/state"), ("GET", "/api/live"), ("GET", "/api/backgrounds"),
     ("GET", "/api/backgrounds/given/thumbnail"), ("GET", "/preview/composite.mjpeg"), ("GET", "/preview/alpha.jpg"),
     ("POST", "/api/controls"), ("POST", "/api/background"), ("POST", "/api/backgrounds"),
-    ("POST", "/api/toggle/mirror"), ("POST", "/api/reset"), ("POST", "/api/stop"), ("GET", "/nothing/here"),
+    ("POST", "/api/toggle/mirror"), ("POST", "/api/reset"), ("POST", "/api/stop"),
+    ("GET", "/preview/webrtc"), ("GET", "/nothing/here"),
 ]  # fmt: skip
+SOCKETS = ("/api/live", "/preview/webrtc")
 
 
 def test_nothing_is_answered_without_the_token(tmp_path):
@@ -36,9 +38,10 @@ def test_nothing_is_answered_without_the_token(tmp_path):
                     b"printed in its terminal" in body and "default-src 'none'" in answered["Content-Security-Policy"]
                 )
         assert (await client.get(f"/api/state?token={server.guard.token}", token=False))[0] == 401
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await client._session.ws_connect(client.base + "/api/live")
-        assert refused.value.status == 401
+        for path in SOCKETS:
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await client._session.ws_connect(client.base + path)
+            assert refused.value.status == 401
 
     with served(tmp_path) as (server, desk):
         with_client(server, scenario)
@@ -94,9 +97,10 @@ def test_other_pages_cannot_use_a_browsers_cookie(tmp_path, headers):
         for method, path in ROUTES:
             status, _, _ = await client.call(method, path, token=False, headers=cookie | sent)
             assert status == 403, path
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await client._session.ws_connect(client.base + "/api/live", headers=cookie | sent)
-        assert refused.value.status == 403
+        for path in SOCKETS:
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await client._session.ws_connect(client.base + path, headers=cookie | sent)
+            assert refused.value.status == 403
         own = {"Origin": client.base, "Sec-Fetch-Site": "same-origin"}
         assert (await client.post("/api/reset", token=False, headers=cookie | own))[0] == 200
 

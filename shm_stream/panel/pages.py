@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from importlib.resources import files
 
 from aiohttp import web
@@ -10,17 +11,23 @@ from aiohttp import web
 from .guard import Guard
 from .preview import VIEWS, Preview, Watcher
 
-ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+ASSETS = {
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "look.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 FIRST_PICTURE_SECONDS = 10
 BOUNDARY = b"--frame\r\n"
 
 
 class Pages:
-    """Handlers of the page, its assets and the live pictures."""
+    """Handlers of the page, its assets and the live pictures, those by WebRTC where there is one."""
 
-    def __init__(self, guard: Guard, preview: Preview):
+    def __init__(self, guard: Guard, preview: Preview, webrtc=None):
         self._guard = guard
         self._preview = preview
+        self._webrtc = webrtc
         self._texts = {name: read_asset(name) for name in ("page.html", *ASSETS)}
 
     @property
@@ -30,6 +37,7 @@ class Pages:
             *(web.get(f"/{name}", self.asset) for name in ASSETS),
             web.get("/preview/{view}.mjpeg", self.moving),
             web.get("/preview/{view}.jpg", self.still),
+            *([web.get("/preview/webrtc", self._webrtc.handle)] if self._webrtc else []),
         ]
 
     async def page(self, request: web.Request) -> web.StreamResponse:
@@ -49,12 +57,13 @@ class Pages:
         view = _view(request)
         response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
         await response.prepare(request)
-        await response.write(BOUNDARY)
-        with Watcher(self._preview, view) as watcher:
+        with Watcher(self._preview, view) as watcher, contextlib.suppress(ConnectionError):
+            await response.write(BOUNDARY)
             while True:
                 jpeg = await _next_jpeg(watcher)
                 head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
                 await response.write(head + jpeg + b"\r\n" + BOUNDARY)
+        return response
 
     async def still(self, request: web.Request) -> web.Response:
         """The next picture."""
