@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 
+import numpy as np
 import pytest
 from panel_jobs import served
 
 pytest.importorskip("aiohttp", reason="pip install 'shm-stream[panel]'")
 
 from panel_client import PATIENCE, with_client  # noqa: E402
+
+from shm_stream.panel import pages  # noqa: E402
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -46,3 +50,19 @@ def test_moving_pictures_are_made_only_while_somebody_watches(tmp_path):
 
     with served(tmp_path) as (server, _):
         with_client(server, scenario)
+
+
+def test_one_who_is_slow_gets_few_pictures_not_old_ones(tmp_path, monkeypatch):
+    """Half a megabyte each; what waits in buffers is a second old on a network of 4 Mbit/s."""
+    noise = np.random.default_rng(0).integers(0, 256, (540, 960, 3), np.uint8)
+    asked, next_jpeg = [], pages._next_jpeg
+    monkeypatch.setattr(pages, "_next_jpeg", lambda watcher: asked.append(1) or next_jpeg(watcher))
+    with served(tmp_path) as (server, _), socket.socket() as client:
+        server.preview.small = lambda work, view: noise
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 10)
+        client.connect(("127.0.0.1", server.port))
+        request = f"GET /preview/composite.mjpeg HTTP/1.1\r\nHost: localhost\r\nCookie: {server.guard.cookie}="
+        client.sendall(f"{request}{server.guard.token}\r\n\r\n".encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+        time.sleep(3)
+        assert 1 <= len(asked) <= 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from importlib.resources import files
 
 from aiohttp import web
@@ -18,6 +19,7 @@ ASSETS = {
     "icon.svg": "image/svg+xml",
 }
 FIRST_PICTURE_SECONDS = 10
+SEND_BYTES = 32 << 10  # about one picture
 BOUNDARY = b"--frame\r\n"
 
 
@@ -57,6 +59,7 @@ class Pages:
         view = _view(request)
         response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
         await response.prepare(request)
+        _hold_little(request)
         with Watcher(self._preview, view) as watcher, contextlib.suppress(ConnectionError):
             await response.write(BOUNDARY)
             while True:
@@ -83,6 +86,12 @@ def read_asset(name: str) -> bytes:
 async def _next_jpeg(watcher: Watcher) -> bytes:
     picture = await watcher.next()
     return await asyncio.to_thread(lambda: picture.jpeg)
+
+
+def _hold_little(request: web.Request) -> None:
+    """A slow network loses pictures; with the system's buffers of megabytes it would get old ones."""
+    request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    request.transport.set_write_buffer_limits(high=0)
 
 
 def _view(request: web.Request) -> str:
