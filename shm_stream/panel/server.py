@@ -30,7 +30,10 @@ class PanelServer:
         self.preview = Preview(desk.job.engine)
         self._app = web.Application(middlewares=[self.guard.middleware])
         self._app.on_response_prepare.append(add_headers)
-        self._app.add_routes(Api(desk).routes + Pages(self.guard, self.preview).routes)
+        webrtc = _open_webrtc(self.preview)
+        if webrtc is not None:
+            self._app.on_cleanup.append(webrtc.close)
+        self._app.add_routes(Api(desk, webrtc is not None).routes + Pages(self.guard, self.preview, webrtc).routes)
         self._watchers = desk.job.watchers
         self._watchers.append(self.preview.offer)
         self._loop, self._ended = asyncio.new_event_loop(), asyncio.Event()
@@ -76,8 +79,16 @@ class PanelServer:
         self._watchers.remove(self.preview.offer)
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
-        self.preview.close()
         self._socket.close()
+
+
+def _open_webrtc(preview: Preview):
+    """Live pictures by WebRTC, or None where aiortc is not installed; the page then says that it shows Motion JPEG."""
+    try:
+        from .webrtc import WebRtc
+    except ImportError:
+        return None
+    return WebRtc(preview)
 
 
 def _bind(host: str, port: int) -> socket.socket:
