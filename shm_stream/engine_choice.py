@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from . import native
 from .controls import NEUTRAL
 from .device import choose_device
@@ -34,7 +36,7 @@ def stays_planar(source, sinks: dict, vcam: str | None) -> bool:
 
 def fine_kinds(sinks: dict, source, options) -> set[str]:
     """The kinds that are made in float32: whoever takes them keeps more than 8 bits, and no control can edit them."""
-    if options.panel or source.live or options.controls != NEUTRAL:
+    if options.panel or source.live or replace(options.controls, temporal=0.0) != NEUTRAL:
         return set()
     kinds = {sink.kind for sink in sinks.values() if getattr(sink, "fine", False)}
     return kinds - {"composite"} if options.vcam else kinds
