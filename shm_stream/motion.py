@@ -37,7 +37,8 @@ def find_motion(picture: np.ndarray, other: np.ndarray, shape: tuple[int, int]) 
     other = at_size(other, picture.shape[:2])
     grey = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (picture, other)]
     places = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST).calc(*grey, None)
-    places += np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32) for side in picture.shape[1::-1])), -1)
+    places[..., 0] += np.arange(picture.shape[1], dtype=np.float32)
+    places[..., 1] += np.arange(picture.shape[0], dtype=np.float32)[:, None]
     moved = cv2.remap(other, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return Motion(_reduced(places, shape), _agreement(picture, moved, shape))
 
@@ -51,7 +52,8 @@ def _reduced(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 def _agreement(picture: np.ndarray, moved: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """By the channel that differs most; a difference counts for its neighbours, too, where alpha's edge may lie."""
-    difference = cv2.absdiff(picture, moved).max(2).astype(np.float32)
-    difference = cv2.dilate(cv2.blur(difference, (3, 3)), np.ones((3, 3), np.uint8))
-    agreement = np.maximum(1 - difference / np.float32(TOLERANCE), 0)
+    red, green, blue = cv2.split(cv2.absdiff(picture, moved))
+    difference = cv2.boxFilter(cv2.max(cv2.max(red, green), blue), cv2.CV_32F, (3, 3))
+    difference = cv2.dilate(difference, np.ones((3, 3), np.uint8))
+    agreement = np.maximum(1 - difference * np.float32(1 / TOLERANCE), 0)
     return cv2.resize(agreement, shape[::-1], interpolation=cv2.INTER_AREA)[..., None]

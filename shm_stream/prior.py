@@ -1,4 +1,4 @@
-"""T-Net's input: the reduced frame and the prior alpha, the only state that goes from frame to frame."""
+"""T-Net's input: the reduced frame and the prior alpha, the state that goes from frame to frame."""
 
 from __future__ import annotations
 
