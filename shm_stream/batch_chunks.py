@@ -20,12 +20,13 @@ from .batch_options import MAIN
 from .batch_shots import Shot
 from .chunk_plan import Chunk, Plan
 from .errors import ShmStreamError
-from .job import Job
+from .job import Job, state_after
 from .job_options import JobOptions
 from .join_video import join_videos
 from .part import Part
 from .partial import write_texts
-from .prior import PriorState, prior_alpha
+from .prior import PriorState
+from .prior_state import pack, same_state, unpack
 from .qc_files import save_statistics
 from .qc_statistics import ShotStatistics, join_statistics
 from .sink import WITH_AUDIO
@@ -34,6 +35,8 @@ from .work import Work
 
 FOLDER = ".chunks"
 """Below the results, until they are joined."""
+BEFORE, LAST = "before", "last"
+"""Frames whose states are kept: the one before a chunk, and its last one."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def _load(task: ChunkTask) -> dict | None:
 def _chunk_job(task: ChunkTask, prior: PriorState | None) -> JobOptions:
     chunk, plan, folder = task.chunk, task.plan, chunk_folder(task)
     lead_in = 0 if prior else chunk.lead_in
-    first = chunk.begin - lead_in
+    first, end = chunk.begin - lead_in, min(chunk.end + task.job.lookahead, plan.chunks[-1].end)
     last = plan.whole and chunk.number == len(plan.chunks) - 1  # its end is the file's, which may be cut off
     paths = {"output" if kind in MAIN else kind: folder / _name(task, kind) for kind in task.shot.outputs}
     return replace(
@@ -149,23 +152,23 @@ def _chunk_job(task: ChunkTask, prior: PriorState | None) -> JobOptions:
         **paths,
         start=plan.seconds(first),
         duration=None,
-        frames=None if last else chunk.end - first,
-        part=Part(lead_in, plan.times[first], prior),
+        frames=None if last else end - first,
+        part=Part(lead_in, plan.times[first], prior, None if last else chunk.end - chunk.begin),
     )
 
 
 def _save_states(path: Path, job: Job) -> None:
-    before, after = job.prior_before, job.last
-    states = {"picture": after.reduced, "logits": after.logits}
-    if before is not None:
-        states |= {"picture_before": before.picture, "logits_before": before.logits}
-    np.savez(path, **states)
+    states = {LAST: state_after(job.last)}
+    if job.prior_before is not None:
+        states[BEFORE] = job.prior_before
+    np.savez(path, **{f"{name}.{key}": array for name, state in states.items() for key, array in pack(state).items()})
 
 
-def _states(task: ChunkTask) -> tuple[np.ndarray | None, PriorState]:
-    """(logits of the frame before the chunk or None, what its last frame left)."""
+def _state(task: ChunkTask, name: str) -> PriorState | None:
+    """What the frame BEFORE the chunk left, or its LAST one; None for the former where there is none."""
     with np.load(_path(task, ".npz")) as file:
-        return file.get("logits_before"), PriorState(file["picture"], file["logits"])
+        arrays = {key.removeprefix(f"{name}."): file[key] for key in file if key.startswith(f"{name}.")}
+    return unpack(arrays) if arrays else None
 
 
 def join_chunks(task: ChunkTask, runner, tell: Callable) -> dict:
@@ -193,9 +196,8 @@ def join_chunks(task: ChunkTask, runner, tell: Callable) -> dict:
 
 def _mend_seam(before: ChunkTask, after: ChunkTask, runner, tell: Callable) -> None:
     """Make a chunk again from where the one before ended, if its lead-in did not bring it there."""
-    _, left = _states(before)
-    found, _ = _states(after)
-    if not np.array_equal(*(prior_alpha(logits) for logits in (found, left.logits))):
+    left, found = _state(before, LAST), _state(after, BEFORE)
+    if not same_state(left, found):
         _make(after, runner, tell, left)
 
 

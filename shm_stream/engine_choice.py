@@ -18,8 +18,11 @@ def choose_runner(preset: str, runner, device: str):
 
 
 def frames_stay_on_gpu(options) -> bool:
-    """Whether frames are decoded on the GPU that the networks run on, and need not leave it. Raises InputError."""
-    if not frames_can_stay(options.hwaccel):
+    """Whether frames are decoded on the GPU that the networks run on, and need not leave it. Raises InputError.
+
+    With a lookahead they leave it: those that wait are kept on the host.
+    """
+    if not frames_can_stay(options.hwaccel) or options.lookahead:
         return False
     loaded = getattr(options.runner, "device", None)  # a runner, not the name of one
     return (loaded or choose_device(options.device, options.runner)).startswith("cuda")

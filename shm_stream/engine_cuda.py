@@ -92,13 +92,13 @@ class CudaEngine(Engine):
             frame = self._transfer.upload_picture(self._picture(work))
             reduced = self._reduce(work, frame, shape)
         x = None if self._read_trimap(work, reduced, shape) else self._prior.tnet_input(reduced, shape)
-        work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
         with on_stream(self._tnet_stream):
             logits = self._transfer.upload(work.logits) if x is None else self._tnet_logits(x)
             if x is not None:
                 work.logits = self._transfer.download(logits)
             work.on_device = OnDevice(frame, logits, Event())
             work.on_device.logits_ready.record(self._tnet_stream)
+        self._note(work)
         if self._uses_prior:
             self._previous = Work(work.frame, logits=work.logits, on_device=work.on_device)
         return work
@@ -134,6 +134,15 @@ class CudaEngine(Engine):
             alpha_raw = self.runner.network.mnet(x[None].contiguous(memory_format=torch.channels_last))
             there.alpha_raw = alpha_raw[0, 0, :height, :width].float().contiguous()
         return work
+
+    def _wait_for_logits(self, work: Work) -> None:
+        work.on_device.logits_ready.synchronize()
+
+    def _take_logits(self, work: Work, logits: np.ndarray) -> None:
+        work.logits, there = logits, work.on_device
+        there.replaced.append(there.logits)
+        with on_stream(self._mnet_stream):
+            there.logits = self._transfer.upload(logits)
 
     def _take_alpha(self, work: Work, alpha: np.ndarray) -> None:
         work.logits = logits_of(alpha)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from . import pipeline
 from .background import open_background
@@ -22,6 +23,7 @@ from .job_sinks import open_file_sink, open_live
 from .latency import LatencyCounter
 from .live_controls import LiveControls
 from .live_sink import LiveSink
+from .lookahead import check_lookahead
 from .outputs import CAMERA, TRANSPARENT, plan_live, plan_outputs
 from .pace import paced
 from .preset import get_preset
@@ -33,7 +35,8 @@ from .source import open_source
 from .work import Work
 
 LIVE_FRAMES = 3
-"""Of a live input on their way at once: T-Net, M-Net and the outputs work side by side, and no frame waits long."""
+"""Of a live input on their way at once: T-Net, M-Net and the outputs work side by side, and no frame waits long. A
+lookahead keeps some more."""
 COARSE = "live inputs and the control page work in 8 bits: outputs hold no more"
 
 
@@ -49,6 +52,7 @@ class Job:
             options = for_target(options, options.target)
         get_preset(options.preset)  # an unknown one is said before anything is opened
         check_tnet_size(options.tnet_size)
+        check_lookahead(options.lookahead)
         self._closing = contextlib.ExitStack()
         with contextlib.ExitStack() as opened:
             live = self._open(options, opened)
@@ -62,6 +66,7 @@ class Job:
         self._tell = options.live.tell
         self._statistics = statistics
         self._part = options.part
+        self._in_flight = LIVE_FRAMES + options.lookahead if self.source.live else None
         self.prior_before: PriorState | None = self._part.prior
         """What the last frame that was not written left behind."""
         if self.prior_before is not None:
@@ -108,10 +113,9 @@ class Job:
         planar = stays_planar(self.source, self.sinks, options.vcam)
         runner = choose_runner(options.preset, options.runner, options.device)
         preset = get_preset(options.preset)
+        fusing |= {"dense": options.dense, "lookahead": options.lookahead, "planar": planar}
         stay = planar and not watched and composites_stay(self.sinks)
-        self.engine = make_engine(
-            runner, preset, options.tnet_size, dense=options.dense, planar=planar, composites_stay=stay, **fusing
-        )
+        self.engine = make_engine(runner, preset, options.tnet_size, composites_stay=stay, **fusing)
         self.keeper = rate_keeper(self.source, self.engine.tnet_size, options.live.fps_target)
         if self.source.live:  # frames do not wait until T-Net is compiled
             self.engine.compile_tnet((self.source.height, self.source.width))
@@ -130,7 +134,7 @@ class Job:
                 lambda work: self._write(work, on_frame),
                 finish=self._finish,
                 stop=getattr(self.source, "stop", None),
-                in_flight=LIVE_FRAMES if self.source.live else None,
+                in_flight=self._in_flight,
             )
             if self._written == 0:
                 if result.interrupted or self._stopping.is_set():
@@ -157,6 +161,9 @@ class Job:
         self.engine.wait(work)
         if work.frame.index < self._part.lead_in:
             self._lead_in(work)
+            return
+        if not self._part.writes(work.frame):
+            self.engine.release(work)
             return
         self._latency.add(time.perf_counter() - work.begun_seconds)
         if self._statistics is not None:
@@ -186,7 +193,7 @@ class Job:
             self._tell(f"T-Net cannot be compiled for {level}, and stays as it was: {error}")
 
     def _lead_in(self, work: Work) -> None:
-        self.prior_before = PriorState(work.reduced, work.logits)
+        self.prior_before = state_after(work)
         if work.frame.index == self._part.lead_in - 1:
             self._resume_statistics()
         self.engine.release(work)
@@ -242,6 +249,11 @@ class Job:
 
     def __exit__(self, *exc_info) -> None:
         self.close()
+
+
+def state_after(work: Work) -> PriorState:
+    """What a finished frame leaves to those that another job makes."""
+    return replace(work.left, shown=work.logits)
 
 
 def _open_source(options: JobOptions):

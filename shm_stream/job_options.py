@@ -38,6 +38,8 @@ class JobOptions:
     """T-Net's input has about tnet_size squared pixels; None for the preset's own."""
     dense: bool = False
     """Run M-Net on whole frames instead of the tiles where it can matter."""
+    lookahead: int = 0
+    """How many later frames steady the matte of each, 0 to 8; a live output comes as many frames later."""
     start: float = 0.0
     """Seconds to skip."""
     duration: float | None = None

@@ -69,7 +69,7 @@ class ShotStatistics:
 
     def resume(self, state: PriorState) -> None:
         """The next frame is compared with the one that left `state`, which is not counted."""
-        trimap = _small_trimap(state.logits)
+        trimap = _small_trimap(state.logits if state.shown is None else state.shown)
         self._previous = _small_picture(state.picture, trimap), alpha_of(trimap)
 
     def _measure(self, work: Work) -> dict[str, float]:

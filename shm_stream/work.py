@@ -9,6 +9,7 @@ import numpy as np
 
 from .buffers import Canvas
 from .frame import Frame
+from .prior import PriorState
 from .yuv_planes import YuvPlanes
 
 
@@ -22,7 +23,9 @@ class Work:
     reduced: np.ndarray | None = None
     """[h, w, 3] uint8 RGB, what T-Net saw, from `tnet`."""
     logits: np.ndarray | None = None
-    """[3, h, w] float32, from `tnet`."""
+    """[3, h, w] float32, from `tnet`; later stages replace them by steadier or edited ones."""
+    left: PriorState | None = None
+    """What the next frame needs to know of this one, from `tnet`."""
     alpha_raw: np.ndarray | None = None
     """[H, W] float32 in 0..1, from `mnet`."""
     outputs: dict[str, np.ndarray | YuvPlanes] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from shm_stream.controls import NEUTRAL, Controls
 from shm_stream.engine import Engine
 from shm_stream.engine_fuse import OUTPUT_KINDS
 from shm_stream.live_controls import LiveControls
+from shm_stream.pipeline import through
 from shm_stream.planes import planes_from_rgb
 from shm_stream.yuv_planes import YuvPlanes
 
@@ -138,6 +139,27 @@ def test_cuda_engine_does_what_the_controls_say(cuda, planar):
         before = outputs[1]
         for engine, work in zip(engines, works):
             engine.release(work)
+
+
+@pytest.mark.parametrize(("temporal", "lookahead"), [(80, 0), (0, 2), (60, 1)])
+def test_cuda_engine_steadies_trimaps_as_the_cpu_does(cuda, temporal, lookahead):
+    made = []
+    for kind in (Engine, cuda[0].CudaEngine):
+        live = LiveControls(Controls(temporal=temporal), None)
+        engine = kind(TorchStandIn(), tnet_size=64, outputs=["alpha"], controls=live, lookahead=lookahead)
+        works = (work_of(picture, index) for index, picture in enumerate(moving_clip(5)))
+        for _, function in engine.stages:
+            works = through(works, function)
+        made.append([])
+        for work in works:
+            engine.wait(work)
+            made[-1].append(work.outputs["alpha"].astype(int))
+            engine.release(work)
+    plain = Engine(TorchStandIn(), tnet_size=64, outputs=["alpha"])
+    raw = [run_stages(plain, work_of(picture)).outputs["alpha"].astype(int) for picture in moving_clip(5)]
+    assert [len(alphas) for alphas in made] == [5, 5]
+    assert max(np.abs(one - other).max() for one, other in zip(*made)) <= 1
+    assert np.abs(made[0][2] - raw[2]).max() > 3, "it does something"
 
 
 def test_cuda_events_keep_the_order(cuda):

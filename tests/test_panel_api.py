@@ -129,6 +129,7 @@ def test_the_live_socket_tells_changes(tmp_path):
     ("path", "value", "message"),
     [
         ("/api/controls", {"feather": 99}, "feather 99 is out of range"),
+        ("/api/controls", {"temporal": 101}, "temporal 101 is out of range"),
         ("/api/controls", {"wings": 2}, "there is no control 'wings'"),
         ("/api/controls", {"feather": None}, "feather is a number"),
         ("/api/background", {"show": "nothing"}, "neither an existing file nor a known form"),

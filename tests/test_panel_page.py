@@ -18,6 +18,8 @@ pytest.importorskip("aiohttp", reason="pip install 'shm-stream[panel]'")
 
 from browser import CHROMIUM, chromium  # noqa: E402
 
+from shm_stream.controls import NEUTRAL  # noqa: E402
+
 pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
@@ -157,13 +159,14 @@ def test_a_page_that_goes_away_is_not_waited_for(tmp_path):
 
 def test_sliders_and_keys(tmp_path, folder):
     async def scenario(tab, desk):
-        await tab.run(
-            "(() => { const s = document.querySelector('[data-control=feather]'); s.value = 6;"
-            "s.dispatchEvent(new Event('input')) })()"
-        )
-        await tab.until("document.querySelector('[data-control=feather]').parentElement.textContent.includes('6')")
-        while desk.job.controls.setting.controls.feather != 6:
-            await asyncio.sleep(0.05)
+        for name, value, text in (("feather", 6, "6"), ("temporal", 60, "60 %")):
+            slider = f"document.querySelector('[data-control={name}]')"
+            await tab.run(
+                f"(() => {{ const s = {slider}; s.value = {value}; s.dispatchEvent(new Event('input')) }})()"
+            )
+            await tab.until(f"{slider}.parentElement.textContent.includes('{text}')")
+            while getattr(desk.job.controls.setting.controls, name) != value:
+                await asyncio.sleep(0.05)
         await tab.press("]")
         await becomes(tab, (0, 0, 255))
         await tab.press("s")
@@ -175,7 +178,7 @@ def test_sliders_and_keys(tmp_path, folder):
         await becomes(tab, (33, 47, 61))
         await tab.run(click("#reset"))
         await tab.until("document.querySelector('#status').textContent === 'running'")
-        assert desk.job.controls.setting.controls.feather == 0
+        assert desk.job.controls.setting.controls == NEUTRAL
 
     in_browser(tmp_path, scenario, folder=folder)
 

@@ -122,7 +122,8 @@ def move_before(person: Person, room: np.ndarray, o: Options, rng: np.random.Gen
     """Yields (frame, alpha): a person who sways, turns by 6 degrees and grows by a tenth, each in 25 to 75 frames."""
     height, width = person.alpha.shape
     pace, phase = 2 * np.pi / rng.uniform(25, 75, 4), rng.uniform(0, 2 * np.pi, 4)
-    wide = cv2.resize(room, (SIZE[1] + o.frames * 4, SIZE[0] + 40), interpolation=cv2.INTER_AREA)
+    pan = max(4 * o.frames, 2 * o.frames + 40)  # as far as `left` goes
+    wide = cv2.resize(room, (SIZE[1] + pan, SIZE[0] + 40), interpolation=cv2.INTER_AREA)
     for number in range(o.frames):
         x, y, turn, growth = np.sin(pace * number + phase)
         matrix = affine(

@@ -3,7 +3,7 @@ const $ = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const SAMPLES = 120;
 const history = { fps: [], latency_ms: [] };
-const UNITS = { feather: "", shrink: "", threshold: " %", despill: " %", light_wrap: " %" };
+const UNITS = { feather: "", shrink: "", threshold: " %", despill: " %", light_wrap: " %", temporal: " %" };
 let state = null;
 let held = null; // the slider that a finger is on: what the job says must not move it away
 
