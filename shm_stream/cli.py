@@ -81,6 +81,8 @@ def _announce(job, verbose: int) -> None:
         count = "?" if source.frame_count is None else f"about {source.frame_count}"
         size = f"{source.width}x{source.height}"
         _say(f"{source.path}: {source.kind}, {size}, {count} frames, {float(source.rate):g} fps")
+        if job.memory:
+            _say(str(job.memory))
         _say(f"device {engine.runner.device} · runner {engine.runner.name} · kernel {engine.kernel}")
 
 
@@ -95,6 +97,8 @@ def _conclude(report, arguments) -> int:
     if not arguments.quiet:
         for line in [*live_lines(report), summary(report)]:
             _say(line)
+        if report.memory_warning:
+            _say(f"warning: {report.memory_warning}")
     problems = [f"{output.name} had no connection at the end" for output in report.live if output.lost]
     for problem in [report.input_warning, *problems]:
         if problem:

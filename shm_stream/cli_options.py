@@ -64,6 +64,7 @@ def make_parser() -> Parser:
     add_delivery(parser)
     networks = add_networks(parser)
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
+    add_memory(networks, "memory")
     _add_range(parser)
     add_live(parser)
     add_guides(parser)
@@ -139,6 +140,12 @@ def add_networks(parser: Parser):
     return group
 
 
+def add_memory(group, of_what: str) -> None:
+    """Add the bound of memory."""
+    text = f"stay below that much {of_what}, such as 900M or 2G, if need be slower"
+    group.add_argument("--max-memory", metavar="SIZE", type=parse_memory, help=text)
+
+
 def _add_range(parser: Parser) -> None:
     group = parser.add_argument_group("part of the input")
     group.add_argument("-ss", "--start", metavar="TIME", type=parse_time, default=0.0, help="begin at TIME")
@@ -189,6 +196,15 @@ def parse_bitrate(text: str) -> int:
     if not 10_000 <= bits <= 1_000_000_000:
         raise argparse.ArgumentTypeError(f"'{text}' is not a bit rate; give bits a second such as 2500k or 4M")
     return bits
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of `900M`, `1.5G` or `2000000000`. Raises ArgumentTypeError."""
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?)([kMGT]?)B?", text, re.ASCII)
+    size = round(float(match[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[match[2]]) if match else 0
+    if size < 1_000_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size of memory; give bytes such as 900M or 2G")
+    return size
 
 
 def _whole(text: str) -> int:

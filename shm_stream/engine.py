@@ -37,6 +37,8 @@ class Engine(FuseStage):
         self.runner = runner
         self.tnet_size = tnet_size
         self.most_drawn = 1.0
+        self.only_tiles = False
+        """Whether M-Net's input is never a whole frame, which takes hundreds of bytes a pixel."""
         self._uses_prior = uses_prior
         self._prior = Prior()
         self.lookahead = Lookahead(lookahead, self._take_logits, self._wait_for_logits) if lookahead else None
@@ -49,6 +51,11 @@ class Engine(FuseStage):
     def kernel(self) -> str:
         """Name of the path the per-pixel kernels take."""
         return native.path_name()
+
+    @property
+    def draws_whole_frames(self) -> bool:
+        """Whether M-Net's input is a whole frame in float32, as with `dense` or without a halo."""
+        return self._dense and not hasattr(self.runner, "draw")
 
     @property
     def stages(self) -> list:
@@ -142,7 +149,7 @@ class Engine(FuseStage):
         height, width = work.frame.size
         side = TILE - TILE % self.runner.multiple
         wanted = None if self._dense else active_tiles(work.logits, height, width, side)
-        if wanted is None or self._whole_is_cheaper(len(wanted), side, height, width):
+        if wanted is None or (not self.only_tiles and self._whole_is_cheaper(len(wanted), side, height, width)):
             work.alpha_raw = np.ascontiguousarray(self._draw(work, 0, 0, height, width))
             return work
         work.alpha_raw = self._borrow(work, (height, width), np.float32)

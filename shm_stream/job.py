@@ -24,6 +24,7 @@ from .latency import LatencyCounter
 from .live_controls import LiveControls
 from .live_sink import LiveSink
 from .lookahead import check_lookahead
+from .memory_plan import Plan, bound_memory
 from .outputs import CAMERA, TRANSPARENT, plan_live, plan_outputs
 from .pace import paced
 from .preset import get_preset
@@ -53,6 +54,7 @@ class Job:
         get_preset(options.preset)  # an unknown one is said before anything is opened
         check_tnet_size(options.tnet_size)
         check_lookahead(options.lookahead)
+        self._statistics = statistics
         self._closing = contextlib.ExitStack()
         with contextlib.ExitStack() as opened:
             live = self._open(options, opened)
@@ -64,9 +66,8 @@ class Job:
         """Whether somebody sees the pictures of now and hears another sound, which must be delayed as they are."""
         self._latency = LatencyCounter()
         self._tell = options.live.tell
-        self._statistics = statistics
         self._part = options.part
-        self._in_flight = LIVE_FRAMES + options.lookahead if self.source.live else None
+        self._in_flight = LIVE_FRAMES + options.lookahead if self.source.live else self.memory and self.memory.frames
         self.prior_before: PriorState | None = self._part.prior
         """What the last frame that was not written left behind."""
         if self.prior_before is not None:
@@ -101,6 +102,7 @@ class Job:
         opened.callback(self._compiling.shutdown, wait=False, cancel_futures=True)
         fusing = {"outputs": kinds, "controls": self.controls, "guides": guides, "fine": fine}
         self._open_engine(options, watched=safe or bool(options.vcam or options.panel), **fusing)
+        self.memory = self._bound_memory(options, live)
         for target, kind in live.items():
             self.sinks[target.name] = sink = open_live(target, kind, options, self.source)
             opened.callback(sink.abort)
@@ -119,6 +121,15 @@ class Job:
         self.keeper = rate_keeper(self.source, self.engine.tnet_size, options.live.fps_target)
         if self.source.live:  # frames do not wait until T-Net is compiled
             self.engine.compile_tnet((self.source.height, self.source.width))
+
+    def _bound_memory(self, options: JobOptions, live: dict) -> Plan | None:
+        """What the job is allowed, if that was stated."""
+        if options.max_memory is None:
+            return None
+        if self.source.live or live or options.vcam or options.panel:
+            raise InputError("--max-memory is for files: live inputs and outputs keep few frames as they are")
+        told = self._statistics is not None
+        return bound_memory(options, self.source, self.engine, [*self.sinks.values()], told=told)
 
     def run(self, on_frame: Callable[[int], None] | None = None) -> Report:
         """Write the outputs. `on_frame(count)` is called after each frame, in another thread.
@@ -230,6 +241,7 @@ class Job:
             interrupted=result.interrupted,
             input_warning=self.source.warning,
             warnings=self.notices,
+            memory_warning=self.memory and self.memory.warning(),
             quality_changes=self.keeper.changes if self.keeper else 0,
             quality=str(self.keeper.level) if self.keeper else None,
             dropped=getattr(self.source, "dropped", 0),

@@ -31,6 +31,8 @@ class Report:
     """What part of the input could not be read (it is missing in the outputs), or None."""
     warnings: list[str] = field(default_factory=list)
     """Anything else that was left out, such as audio that does not fit into the container."""
+    memory_warning: str | None = None
+    """That more memory was taken than stated, or None."""
     dropped: int = 0
     """Frames of a live input that came while the engine was busy."""
     quality: str | None = None

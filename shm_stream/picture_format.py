@@ -49,6 +49,13 @@ class PictureFormat:
         if self.fine:
             check_packages(suffix)
 
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Most memory that encoding a picture takes."""
+        if self.fine:
+            return 65 if self._convention.linear else 50
+        return 3 * {"alpha": 1, "transparent": 4}.get(self.kind, 3)  # in OpenCV's order; a file that grows by doubling
+
     def save(self, path: Path, picture: np.ndarray, *, shown: Path) -> None:
         """Encode a picture as `sink.open_sink` takes them into a new file. Raises ShmStreamError naming `shown`."""
         picture = self._convention.apply(in_depth(picture, self.fine))

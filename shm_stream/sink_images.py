@@ -25,6 +25,7 @@ class ImageSink:
         self._format = PictureFormat(path, path.suffix.lower(), kind, delivery, source)
         self.fine, self.facts = self._format.fine, self._format.facts
         self.warning: str | None = self._format.warning
+        self.bytes_per_pixel = self._format.bytes_per_pixel
         self._partial = partial.partial_path(path)
         self._written = self._done = False
 
@@ -65,7 +66,7 @@ class FolderSink:
         pattern = NUMBER.search(path.name)
         suffix = path.suffix if pattern else f".{(delivery.image_format or 'png').lstrip('.')}"
         self._format = PictureFormat(path, suffix.lower(), kind, delivery, source)
-        self.fine = self._format.fine
+        self.fine, self.bytes_per_pixel = self._format.fine, self._format.bytes_per_pixel
         self.warning: str | None = self._format.warning
         self._folder = path.parent if pattern else path
         self._pattern = path.name if pattern else f"{_escaped(source.path.stem)}_%06d{suffix}"

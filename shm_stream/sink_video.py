@@ -16,12 +16,13 @@ from .audio import audio_warning
 from .carried import carry_facts, timecode_at
 from .convention import convention_facts, convention_for
 from .delivery import USUAL, Delivery, wanted_bits
+from .encoder_memory import bounded, bytes_per_pixel
 from .errors import ShmStreamError
 from .fine_planes import depth_of, frame_from_fine
 from .frame import Frame
 from .planes import frame_from_grey, frame_from_rgb, set_tags
 from .transfer import in_depth
-from .video_codecs import DEVICE_FORMAT, add_video_stream, choose_encoding, takes_device_frames
+from .video_codecs import DEVICE_FORMAT, Encoding, add_video_stream, choose_encoding, takes_device_frames
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
 
 SAFE_OPTIONS = {
@@ -80,6 +81,22 @@ class VideoSink:
     def fine(self) -> bool:
         """Whether more than 8 bits are kept of float32 pictures."""
         return depth_of(self._encoding.pix_fmt) > 8
+
+    @property
+    def encoding(self) -> Encoding:
+        """What the encoder is asked for."""
+        return self._encoding
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Most memory that turning a picture into the encoder's frame takes."""
+        if self.takes_planes and self.kind == "composite" and self._source.planar:
+            return 0
+        return bytes_per_pixel(self._encoding.pix_fmt) + (40 if self.fine else 6)
+
+    def bound_memory(self, look_ahead: float) -> None:
+        """Let the encoder look ahead less: that share of what it does by itself. Before the first `write`."""
+        self._encoding = bounded(self._encoding, look_ahead)
 
     def facts(self) -> dict:
         """What is written, for the sidecar."""
