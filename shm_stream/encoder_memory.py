@@ -28,7 +28,7 @@ class Cost:
 
 COSTS = {
     "libx264": Cost(8e6, 15.5, waiting=10, pictures_each=1.9),
-    "libx265": Cost(48e6, 45, waiting=15, pictures_each=2.8),
+    "libx265": Cost(46e6, 30, waiting=15, pictures_each=2.9),
     "libsvtav1": Cost(40e6, 115),
     "libvpx-vp9": Cost(24e6, 54, waiting=25, pictures_each=1.5),
     "prores_ks": Cost(4e6, 3),

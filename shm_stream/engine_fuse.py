@@ -73,7 +73,9 @@ class FuseStage:
         size = work.frame.size
         alpha8 = self._borrow(work, size, np.uint8) if wanted & {"alpha", "transparent"} else None
         alpha = self._borrow(work, size, np.float32) if fine or (estimates and foreground is None) else None
-        fuse_composite(work.logits, work.alpha_raw, frame, background, composite=composite, alpha=alpha, alpha8=alpha8)
+        rooms = {"composite": composite, "alpha": alpha, "alpha8": alpha8}
+        if any(room is not None for room in rooms.values()):  # of edited colours alone there is nothing left to fuse
+            fuse_composite(work.logits, work.alpha_raw, frame, background, **rooms)
         if estimates and foreground is None:
             foreground = estimate_foreground(work.frame.pixels, alpha)
         transparent = self._transparent(work, foreground, alpha8) if "transparent" in wanted else None
