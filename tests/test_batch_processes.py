@@ -54,11 +54,11 @@ def batch(folder, out):
 
 
 def reach_the_middle_of_c(process, out) -> list[int]:
-    """Wait until frames of c.mp4 are in a file (encoders hold the first ones back), and b.mp4 is done; returns the
-    workers."""
+    """Wait until frames of c.mp4 are in a file (encoders hold the first ones back), and those before it are done;
+    returns the workers."""
     read_until(process, lambda event: event["event"] == "frames" and event["shot"] == "c.mp4")
     wait_until(lambda: any(path.name.startswith(".c.") for path in leftovers(out)))
-    wait_until(lambda: "b.mp4" in [line["source"] for line in read_manifest(out)])
+    wait_until(lambda: {"a.mp4", "b.mp4"} <= {line["source"] for line in read_manifest(out)})
     return children(process.pid)
 
 
