@@ -6,13 +6,9 @@ Progress, the summary and errors go to stderr; stdout has nothing but the lines 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import re
-import signal
 import sys
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -20,6 +16,7 @@ from .cli import INTERRUPTED
 from .cli_controls import add_controls, controls_of
 from .cli_guides import add_guides
 from .cli_options import Parser, add_delivery, add_memory, add_networks, parse_time
+from .interrupts import interrupts
 
 DESCRIPTION = "Cut people out of all videos and photos below a folder. A run that was stopped is gone on with."
 EPILOG = """\
@@ -119,7 +116,7 @@ def run_batch(argv: list[str]) -> int:
     from .batch_progress import open_batch_progress
 
     interrupted = False
-    with _one_interrupt(), Batch(batch_options(arguments)) as batch:
+    with interrupts(1), Batch(batch_options(arguments)) as batch:
         progress = open_batch_progress(arguments.progress, quiet=arguments.quiet, verbose=arguments.verbose > 0)
         try:
             with progress:
@@ -131,28 +128,6 @@ def run_batch(argv: list[str]) -> int:
     code = _conclude(batch.results, arguments.quiet, interrupted)
     batch.write_report()  # last: when it cannot be written, all the rest was said
     return code
-
-
-@contextlib.contextmanager
-def _one_interrupt() -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the batch. Impatient ones after it must not cut the ending short."""
-    if threading.current_thread() is not threading.main_thread():  # interrupts are the main thread's
-        yield
-        return
-    came = []
-
-    def interrupt(number: int, frame) -> None:
-        if not came:
-            came.append(number)
-            raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, interrupt) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before):
-            signal.signal(number, handler)
 
 
 def batch_options(arguments: argparse.Namespace):

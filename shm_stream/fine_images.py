@@ -85,6 +85,16 @@ def _write_exr(path: Path, picture: np.ndarray, convention: Convention, pixel_as
         header["alphaMode"] = convention.alpha_mode
     channels = {name: np.ascontiguousarray(half[..., index]) for index, name in enumerate(names)}
     package.File(header, channels).write(str(path))
+    if not _is_complete(package, path):
+        raise OSError(None, "the disk did not take all of it; is it full?")
+
+
+def _is_complete(package, path: Path) -> bool:
+    """OpenEXR says nothing when the last bytes of a file, which it holds back, find no room."""
+    try:
+        return package.InputFile(str(path)).isComplete()
+    except OSError:
+        return False
 
 
 def read_exr(path: Path) -> np.ndarray:
@@ -94,9 +104,9 @@ def read_exr(path: Path) -> np.ndarray:
     """
     package = _package("OpenEXR", ".exr")
     try:
-        part = package.File(str(path), separate_channels=True).parts[0]
+        part = package.File(str(path), separate_channels=True).parts[0]  # there is none in a file that was cut off
         channels = {name: channel.pixels for name, channel in part.channels.items()}
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:
         raise InputError(f"cannot read {path} as OpenEXR: it is damaged or incomplete") from error
     names = ["R", "G", "B"] if "R" in channels else ["Y"] * 3
     if not set(names) <= set(channels):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 from . import pipeline
 from .background import open_background
@@ -19,7 +20,7 @@ from .errors import InputError, ShmStreamError
 from .guides import open_guides
 from .job_options import JobOptions
 from .job_report import Report
-from .job_sinks import open_file_sink, open_live
+from .job_sinks import abandon, open_file_sink, open_live
 from .latency import LatencyCounter
 from .live_controls import LiveControls
 from .live_sink import LiveSink
@@ -27,6 +28,7 @@ from .lookahead import check_lookahead
 from .memory_plan import Plan, bound_memory
 from .outputs import CAMERA, TRANSPARENT, plan_live, plan_outputs
 from .pace import paced
+from .partial import left_before
 from .preset import get_preset
 from .prior import PriorState
 from .quality import Level, rate_keeper
@@ -75,6 +77,7 @@ class Job:
             self._resume_statistics()
         self.last: Work | None = None
         """The last frame that was written, without its outputs."""
+        self._begun = False
         self._written = 0
         self._stopping = threading.Event()
 
@@ -89,6 +92,7 @@ class Job:
         opened.callback(self.controls.close)
         guides = open_guides(options, self.source)
         opened.callback(guides.close)
+        self._left_before = left_before(Path(path) for path in planned.values())
         safe = bool(live) or self.source.live
         self.sinks = {
             kind: open_file_sink(path, kind, options, self.source, safe=safe) for kind, path in planned.items()
@@ -134,8 +138,8 @@ class Job:
     def run(self, on_frame: Callable[[int], None] | None = None) -> Report:
         """Write the outputs. `on_frame(count)` is called after each frame, in another thread.
 
-        After a failure no unfinished file is left. Raises ShmStreamError, or KeyboardInterrupt when Ctrl-C came
-        before the first frame was written or a second time.
+        After a failure no unfinished file is left; the error's message says what was kept. Raises ShmStreamError, or
+        KeyboardInterrupt when Ctrl-C came before the first frame was written or a second time.
         """
         started = time.perf_counter()
         try:
@@ -151,11 +155,19 @@ class Job:
                 if result.interrupted or self._stopping.is_set():
                     raise KeyboardInterrupt
                 raise ShmStreamError(self.source.warning or f"no frame of {self.source.path} could be read")
-        except BaseException:
-            for sink in self.sinks.values():
-                sink.abort()
+        except BaseException as error:
+            self._give_up(error)
             raise
         return self._report(result, time.perf_counter() - started)
+
+    def _give_up(self, error: BaseException) -> None:
+        """End all outputs, and have the error say what is left of them."""
+        kept = abandon(self.sinks.values())
+        told = f"kept: {', '.join(kept)}" if kept else "nothing was kept"
+        if isinstance(error, KeyboardInterrupt) and kept:
+            error.args = (told,)
+        elif isinstance(error, ShmStreamError) and self._begun:
+            error.args = (f"{error}; {told}",)
 
     def stop(self) -> None:
         """End the run as if the input had ended here; from any thread."""
@@ -179,6 +191,7 @@ class Job:
         self._latency.add(time.perf_counter() - work.begun_seconds)
         if self._statistics is not None:
             self._statistics.add(work)  # before the encoders get hold of the planes
+        self._begun = True
         for sink in self.sinks.values():
             sink.write(work.frame, work.outputs[sink.kind])
         for watch in self.watchers:
@@ -225,7 +238,8 @@ class Job:
         """What the outputs will lack, known before they are written."""
         fine = any(getattr(sink, "fine", False) for sink in self.sinks.values())
         coarse = COARSE if fine and getattr(self.source, "bits", 8) > 8 and not self.engine.fine else None
-        told = [getattr(self.source, "notice", None), coarse, *(sink.warning for sink in self.sinks.values())]
+        told = [getattr(self.source, "notice", None), coarse, self._left_before]
+        told += [sink.warning for sink in self.sinks.values()]
         return [line for line in told if line]
 
     def _report(self, result: pipeline.PipelineReport, seconds: float) -> Report:

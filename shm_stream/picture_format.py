@@ -66,8 +66,7 @@ class PictureFormat:
                 _write_8_bits(path, picture)
         except (OSError, RuntimeError, cv2.error) as error:
             partial.discard(path)
-            reason = getattr(error, "strerror", None) or "the picture cannot be encoded"
-            raise ShmStreamError(f"cannot write {shown}: {reason}") from error
+            raise ShmStreamError(f"cannot write {shown}: {_reason_of(error)}") from error
 
     @property
     def warning(self) -> str | None:
@@ -83,6 +82,12 @@ class PictureFormat:
         half = {"sample": "half float"} if self.suffix == ".exr" else {}
         bits = {"format": self.suffix[1:], "bits": 16 if self.fine else 8} | half
         return bits | convention_facts(self._convention, self.kind)
+
+
+def _reason_of(error: Exception) -> str:
+    """The system's own words. OpenEXR has them in the second sentence of its message."""
+    said = re.fullmatch(r".* image file .*?\. (.*)\.", str(error), re.DOTALL)
+    return getattr(error, "strerror", None) or (said[1] if said else "the picture cannot be encoded")
 
 
 def check_suffix(path: Path, kind: str) -> None:

@@ -48,7 +48,8 @@ def open_sink(
     `safe`: videos are readable up to their last second when the process is killed (under the temporary name), and kept
     when the job fails. A sink has `path`, `kind`, `warning` (one line about what was left out, or None),
     `takes_planes` (`write` also takes composites that are YuvPlanes of the source's matrix and range), `fine`,
-    `facts()` (what is written, for the sidecar), `finish()` and `abort()`. Raises InputError.
+    `facts()` (what is written, for the sidecar), `finish()` and `abort()`, which returns what is kept all the same, or
+    None. Raises InputError.
     """
     if kind not in KINDS:
         raise ShmStreamError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")

@@ -43,8 +43,15 @@ class ObsOutlet:
         self._output = None
 
     def connect(self) -> None:
-        """Wait a moment for OBS. Raises TimeoutError when it did not come."""
+        """Wait a moment for OBS. Raises TimeoutError when it did not come, or what its going away again raises."""
         self._client, _ = self._server.accept()
+        try:
+            self._greet()
+        except BaseException:
+            self.abort()  # nobody else knows of it, and OBS would wait for ever
+            raise
+
+    def _greet(self) -> None:
         self._client.settimeout(STALLED_SECONDS)
         self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._output = av.open(_Wire(self._client), "w", format="nut", container_options={"flush_packets": "1"})
