@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from .live_options import RAW_EXAMPLE, LiveOptions, parse_rate, parse_raw, parse_size
 
-NAMES = ("loop", "live", "listen", "reconnect_seconds", "size", "input_format", "raw", "fps_target")
+NAMES = ("loop", "live", "listen", "reconnect_seconds", "idle_seconds", "size", "input_format", "raw", "fps_target")
 """Of the parsed options that become LiveOptions."""
+IDLE_SECONDS = 10.0
+"""Programs that look for cameras open each of them for a moment; calls are left and joined again."""
 
 
 def add_live(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +22,10 @@ def add_live(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--reconnect", metavar="SECONDS", dest="reconnect_seconds", type=_seconds, default=30.0,
         help="how long to try to get a lost input back; 0: never (default: 30)",
+    )  # fmt: skip
+    group.add_argument(
+        "--idle", metavar="SECONDS", dest="idle_seconds", nargs="?", type=_seconds, const=IDLE_SECONDS,
+        help=f"let the networks pause when for so long nobody looks at any output (default: {IDLE_SECONDS:g})",
     )  # fmt: skip
     group.add_argument("--size", metavar="WxH", type=_checked(parse_size), help="size to ask the camera or screen for")
     group.add_argument("--fps", metavar="N", type=_checked(parse_rate), help="rate to ask them for")

@@ -40,6 +40,8 @@ class LiveOptions:
     """Wait for a sender that connects here (rtmp, rtsp, tcp, http), instead of connecting to a server."""
     reconnect_seconds: float = 30.0
     """How long to try to get a lost live input back; 0: never."""
+    idle_seconds: float | None = None
+    """After how long without anybody who watches the networks pause; None: never."""
     size: tuple[int, int] | None = None
     """(width, height) to ask a camera for, or of the part of the screen."""
     rate: Fraction | None = None

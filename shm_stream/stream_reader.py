@@ -41,6 +41,8 @@ class StreamReader:
         """Why the stream ended, when it was not at its own end."""
         self.bad_packets = 0
         self.reconnects = 0
+        self.resting = False
+        """Nobody wants pictures at the moment: where the next one does not need it, None is handed over for one."""
         self._address, self._options, self._handover = address, options, handover
         self._clock: StreamClock | None = None
         self._waiting: list[tuple[av.VideoFrame, Fraction | None]] = []  # until the rate is known
@@ -98,11 +100,18 @@ class StreamReader:
             if self._stopping.is_set():
                 return
             if packet.stream is stream:
-                for picture in self._decoded(packet):
-                    self._take(picture, stream)
+                self._take_packet(packet, stream)
             else:
                 self.audio.put(packet, self._clock)
         self._settle_rate(stream)
+
+    def _take_packet(self, packet, stream) -> None:
+        skips = self.resting and packet.pts is not None and stream.codec_context.codec.intra_only
+        if skips and self._clock is not None:
+            self._deliver(None, packet.pts * packet.time_base)
+            return
+        for picture in self._decoded(packet):
+            self._take(picture, stream)
 
     def _decoded(self, packet) -> list[av.VideoFrame]:
         try:
@@ -135,7 +144,7 @@ class StreamReader:
         for picture, own in waiting:
             self._deliver(picture, own)
 
-    def _deliver(self, picture: av.VideoFrame, own: Fraction | None) -> None:
+    def _deliver(self, picture: av.VideoFrame | None, own: Fraction | None) -> None:
         if self._lost_since is not None:
             self.reconnects += 1
             self._options.tell(f"{self._address.name} is back after {time.monotonic() - self._lost_since:.0f} s")
