@@ -10,9 +10,11 @@ from pathlib import Path
 from .channel import Channel, Closed, Killed
 from .frame import Frame
 from .live_options import LiveOptions
+from .microphones import find_microphone
 from .newest import NewestSlot
 from .stream_address import StreamAddress
 from .stream_clock import TIME_BASE
+from .stream_microphone import StreamMicrophone
 from .stream_reader import StreamReader
 
 STALL_SECONDS = 4.0
@@ -44,12 +46,13 @@ class StreamSource:
         self._name, self._tell = address.name, options.tell
         self._duration_seconds, self._max_frames = duration_seconds, max_frames
         self._handover = NewestSlot() if address.live else Channel(AHEAD)
-        self._reader = StreamReader(address, options, self._handover)
+        self._microphone = _open_microphone(options)
+        self._reader = StreamReader(address, options, self._handover, self._microphone)
         try:
             self._reader.ready.wait()
             self._raise_failure()
         except BaseException:
-            self._reader.stop()
+            self.close()
             raise
         self._describe()
         self._tell_what_was_not_given(options)
@@ -141,9 +144,18 @@ class StreamSource:
     def close(self) -> None:
         """Disconnect."""
         self._reader.stop()
+        if self._microphone is not None:
+            self._microphone.stop()
 
     def __enter__(self) -> StreamSource:
         return self
 
     def __exit__(self, *exc_info) -> None:
         self.close()
+
+
+def _open_microphone(options: LiveOptions) -> StreamMicrophone | None:
+    if options.microphone is None:
+        return None
+    microphone = find_microphone(options.microphone)
+    return StreamMicrophone(microphone, options.microphone_delay_seconds, options.tell)
