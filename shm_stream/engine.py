@@ -90,6 +90,8 @@ class Engine(FuseStage):
 
     def tnet(self, work: Work) -> Work:
         """Reduced frame and prior alpha → logits; or a user's trimap → logits."""
+        if work.after_pause:
+            self._prior.reset()
         shape = tnet_shape(*work.frame.size, self.tnet_size)
         if not self._read_trimap(work, work.frame.picture, shape):
             x = self._prior.tnet_input(work.frame.picture, shape)
@@ -101,7 +103,7 @@ class Engine(FuseStage):
 
     def _note(self, work: Work) -> None:
         """What T-Net's stage knows of the frame and leaves to the next."""
-        work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
+        work.new_scene, work.reduced = self._prior.at_cut or work.after_pause, self._prior.picture
         work.left = PriorState(work.reduced, work.logits)
 
     def _read_trimap(self, work: Work, picture: Picture, shape: tuple[int, int]) -> bool:

@@ -87,6 +87,8 @@ class CudaEngine(Engine):
         if self._previous is not None:
             self._previous.on_device.logits_ready.synchronize()
             self._prior.remember(self._previous.logits)
+        if work.after_pause:
+            self._prior.reset()
         shape = tnet_shape(*work.frame.size, self.tnet_size)
         with on_stream(self._tnet_stream):
             frame = self._transfer.upload_picture(self._picture(work))

@@ -18,6 +18,7 @@ from .engine import check_tnet_size
 from .engine_choice import choose_runner, composites_stay, fine_kinds, frames_stay_on_gpu, make_engine, stays_planar
 from .errors import InputError, ShmStreamError
 from .guides import open_guides
+from .idle import Idle
 from .job_options import JobOptions
 from .job_report import Report
 from .job_sinks import abandon, open_file_sink, open_live
@@ -68,6 +69,7 @@ class Job:
         """Whether somebody sees the pictures of now and hears another sound, which must be delayed as they are."""
         self._latency = LatencyCounter()
         self._tell = options.live.tell
+        self.idle = self._open_idle(options)
         self._part = options.part
         self._in_flight = LIVE_FRAMES + options.lookahead if self.source.live else self.memory and self.memory.frames
         self.prior_before: PriorState | None = self._part.prior
@@ -135,6 +137,18 @@ class Job:
         told = self._statistics is not None
         return bound_memory(options, self.source, self.engine, [*self.sinks.values()], told=told)
 
+    def _open_idle(self, options: JobOptions) -> Idle:
+        """What knows whether anybody watches. A report of all frames is for somebody who looks at it later."""
+        idle = Idle(options.live.idle_seconds, options.live.tell)
+        self._closing.callback(idle.close)
+        for sink in self.sinks.values():
+            idle.add(str(sink.path), getattr(sink, "find_audience", None))
+        if self._statistics is not None:
+            idle.add("the report", None)
+        if options.live.idle_seconds is not None:
+            self.source.pauses = idle.pauses
+        return idle
+
     def run(self, on_frame: Callable[[int], None] | None = None) -> Report:
         """Write the outputs. `on_frame(count)` is called after each frame, in another thread.
 
@@ -175,17 +189,19 @@ class Job:
         getattr(self.source, "stop", lambda: None)()
 
     def _works(self) -> Iterator[Work]:
+        pauses = self.idle.pauses_until_now
         for frame in paced(self.source) if self._paced else self.source:
             if self._stopping.is_set():
                 return
-            yield Work(self._part.place(frame))
+            before, pauses = pauses, self.idle.pauses_until_now
+            yield Work(self._part.place(frame), pauses=pauses, after_pause=pauses > before)
 
     def _write(self, work: Work, on_frame: Callable[[int], None] | None) -> None:
         self.engine.wait(work)
         if work.frame.index < self._part.lead_in:
             self._lead_in(work)
             return
-        if not self._part.writes(work.frame):
+        if not self._part.writes(work.frame) or self._is_stale(work):
             self.engine.release(work)
             return
         self._latency.add(time.perf_counter() - work.begun_seconds)
@@ -203,7 +219,13 @@ class Job:
         if on_frame is not None:
             on_frame(self._written)
 
+    def _is_stale(self, work: Work) -> bool:
+        """Whether it waited for the frame after it while the job paused. The first one is shown whatever happens."""
+        return self._written > 0 and work.pauses < self.idle.pauses_until_now
+
     def _hold_rate(self, work: Work) -> None:
+        if self.keeper and work.after_pause:
+            self.keeper.begin_anew()
         level = self.keeper and self.keeper.frame(time.perf_counter(), self.source.dropped)
         if level:
             self._tell(f"holding {self.keeper.fps:g} frames a second: {level}")
@@ -238,7 +260,7 @@ class Job:
         """What the outputs will lack, known before they are written."""
         fine = any(getattr(sink, "fine", False) for sink in self.sinks.values())
         coarse = COARSE if fine and getattr(self.source, "bits", 8) > 8 and not self.engine.fine else None
-        told = [getattr(self.source, "notice", None), coarse, self._left_before]
+        told = [getattr(self.source, "notice", None), coarse, self._left_before, self.idle.hindrance]
         told += [sink.warning for sink in self.sinks.values()]
         return [line for line in told if line]
 
@@ -260,6 +282,7 @@ class Job:
             quality=str(self.keeper.level) if self.keeper else None,
             dropped=getattr(self.source, "dropped", 0),
             reconnects=getattr(self.source, "reconnects", 0),
+            paused_seconds=self.idle.seconds,
             latency=latency if live or self.source.live else None,
             sound_offset_ms=round(latency.p50_ms) if self.without_sound else None,
             live=live,

@@ -41,6 +41,8 @@ class Report:
     """How often that was changed."""
     reconnects: int = 0
     """How often a lost live input came back."""
+    paused_seconds: float = 0.0
+    """For how long nothing was made because nobody watched."""
     latency: Latency | None = None
     """Of live inputs and outputs: how long frames were on their way from the decoder to the outputs."""
     sound_offset_ms: int | None = None

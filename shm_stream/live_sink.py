@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from .frame import Frame
+from .idle import Audience
 from .push_errors import reason_of
 from .yuv_planes import YuvPlanes
 
@@ -131,6 +132,10 @@ class LiveSink:
                 self._moved = time.monotonic()
             self._queue.append(waiting)
             self._changed.notify()
+
+    def find_audience(self) -> Audience | None:
+        """Who is connected; None where pictures are missed while nobody is."""
+        return None if self._outlet.watched else Audience(lambda: self._connected)
 
     def finish(self) -> str:
         """Send what waits, within END_SECONDS, and close."""

@@ -10,11 +10,12 @@ from .errors import InputError
 from .live_target import HLS_SUFFIX, LiveTarget, live_target, split_outputs
 from .obs_setup import check_address
 from .picture_format import is_pattern
-from .sink import is_folder
+from .sink import WITH_AUDIO, is_folder
 from .video_codecs import CONTAINERS
 
 TRANSPARENT = "transparent"
 CAMERA = "camera"
+SOUND = "-o VIDEO, a server, a playlist or a pipe; OBS and viewers of a virtual camera take the microphone themselves"
 
 
 def plan_outputs(source, options, bg: str | None) -> dict[str, str]:
@@ -44,6 +45,8 @@ def plan_outputs(source, options, bg: str | None) -> dict[str, str]:
             if live_target(os.fspath(path)) is not None:
                 raise InputError(f"{kind} goes to a file or a folder, not to {path}; live outputs are given with -o")
             planned[kind] = os.fspath(path)
+    if options.live.microphone is not None and not live and not {*WITH_AUDIO} & {*planned}:
+        raise InputError(f"--microphone needs an output that carries sound: {SOUND}")
     _check_distinct(planned, bg)
     _check_numbering(planned, options)
     return planned

@@ -39,6 +39,10 @@ class Work:
     """When the source handed the frame over."""
     trimap: np.ndarray | None = None
     """[H, W] uint8 drawn by a user, which stands in for T-Net."""
+    pauses: int = 0
+    """How often the job had paused, because nobody watched, when the source handed the frame over."""
+    after_pause: bool = False
+    """Frames before it were thrown away because nobody watched: what was remembered is old."""
     new_scene: bool = False
     """The frame begins a scene, as far as T-Net's stage can tell."""
     on_device: object = None

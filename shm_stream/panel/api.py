@@ -57,6 +57,7 @@ class Api:
             "outputs": [str(sink.path) for sink in job.sinks.values()],
             "background": {"id": setting.name, "kind": setting.background.kind, "problem": job.controls.problem},
             "controls": asdict(setting.controls),
+            "paused": job.idle.paused,
             "figures": self._figures(),
         }
 

@@ -77,7 +77,8 @@ function show(next) {
   $("#facts").textContent = `device ${engine.device} · runner ${engine.runner} · kernel ${engine.kernel}${where}${dropped}${lowered}${sound}`;
   for (const picture of all(".picture")) picture.style.aspectRatio = source.size.join(" / ");
   const words = { none: "running", freeze: "frozen", slate: "be right back" };
-  status(words[state.controls.hold], state.controls.hold === "none" ? "on" : "held");
+  if (state.paused) status("paused, nobody watches", "held");
+  else status(words[state.controls.hold], state.controls.hold === "none" ? "on" : "held");
 }
 
 function status(text, kind) {

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from ..desk import Desk
 from ..errors import InputError
+from ..idle import Audience
 from .api import Api
 from .guard import LOOPBACK_NAMES, Guard, add_headers, make_token
 from .pages import Pages
@@ -34,8 +35,9 @@ class PanelServer:
         if webrtc is not None:
             self._app.on_cleanup.append(webrtc.close)
         self._app.add_routes(Api(desk, webrtc is not None).routes + Pages(self.guard, self.preview, webrtc).routes)
-        self._watchers = desk.job.watchers
-        self._watchers.append(self.preview.offer)
+        self._job, self._audience = desk.job, Audience(lambda: self.preview.watched)
+        self._job.watchers.append(self.preview.offer)
+        self._job.idle.welcome(self._audience)
         self._loop, self._ended = asyncio.new_event_loop(), asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="shm-panel", daemon=True)
         self._thread.start()
@@ -76,7 +78,8 @@ class PanelServer:
 
     def close(self) -> None:
         """Say goodbye to those who watch, and end the threads."""
-        self._watchers.remove(self.preview.offer)
+        self._job.idle.dismiss(self._audience)
+        self._job.watchers.remove(self.preview.offer)
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
         self._socket.close()
