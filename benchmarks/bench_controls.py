@@ -93,7 +93,7 @@ def _preview(engine: Engine, work: Work, runs: int) -> dict[str, float]:
         "preview: nobody watches": core_ms(lambda: preview.offer(work), runs),
         "preview: a small copy": core_ms(lambda: preview.small(work, "composite"), runs),
         "preview: a small copy of alpha": core_ms(lambda: preview.small(work, "alpha"), runs),
-        "preview: JPEG, in its own thread": core_ms(lambda: Picture(small).jpeg, runs),
+        "preview: JPEG, in another thread": core_ms(lambda: Picture(small).jpeg, runs),
     }
 
 

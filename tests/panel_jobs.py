@@ -75,12 +75,12 @@ def running_job(tmp_path, *, bg="red", folder=None, output=None, **options):
 
 
 @contextlib.contextmanager
-def served(tmp_path, *, host="127.0.0.1", **options):
+def served(tmp_path, *, host="127.0.0.1", port=0, **options):
     """(PanelServer, Desk) of such a job."""
     from shm_stream.panel.server import PanelServer
 
     with running_job(tmp_path, **options) as (desk, start):
-        server = PanelServer(desk, host)
+        server = PanelServer(desk, host, port)
         start()
         try:
             yield server, desk

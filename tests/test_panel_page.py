@@ -19,6 +19,7 @@ pytest.importorskip("aiohttp", reason="pip install 'shm-stream[panel]'")
 from browser import CHROMIUM, chromium  # noqa: E402
 
 from shm_stream.controls import NEUTRAL  # noqa: E402
+from shm_stream.panel.guard import TOKEN_VARIABLE  # noqa: E402
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -37,6 +38,10 @@ COLOUR_AT = """
 needs_webrtc = pytest.mark.skipif(find_spec("aiortc") is None, reason="pip install 'shm-stream[webrtc]'")
 JPEGS = "Motion JPEG"
 WAYS = [pytest.param("WebRTC", marks=needs_webrtc), JPEGS]
+HIDDEN = """
+Object.defineProperty(document, "hidden", {{ value: {}, configurable: true }});
+document.dispatchEvent(new Event("visibilitychange"));
+"""
 NOBODY = COLOUR_AT.format(x=0.9, y=0.5)
 
 
@@ -76,6 +81,18 @@ def way_is(way: str) -> str:
     return f"document.querySelector('#way').textContent === {way!r}"
 
 
+def without_aiortc(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiortc", None)
+    monkeypatch.delitem(sys.modules, "shm_stream.panel.webrtc", raising=False)
+
+
+async def nobody_watches(server) -> None:
+    end = time.monotonic() + 5
+    while server.preview.watched:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+
+
 def click(selector: str) -> str:
     return f"document.querySelector({selector!r}).click()"
 
@@ -83,8 +100,7 @@ def click(selector: str) -> str:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_click_changes_the_pixels(tmp_path, folder, way, monkeypatch):
     if way == JPEGS:
-        monkeypatch.setitem(sys.modules, "aiortc", None)
-        monkeypatch.delitem(sys.modules, "shm_stream.panel.webrtc", raising=False)
+        without_aiortc(monkeypatch)
 
     async def scenario(tab, desk):
         await tab.until(way_is(way))
@@ -140,6 +156,26 @@ def test_a_connection_that_fails_is_said_and_jpegs_stay(tmp_path, monkeypatch):
     in_browser(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_page_that_nobody_sees_costs_nothing(tmp_path, way, monkeypatch):
+    """As a browser tells it of a tab in the background."""
+    if way == JPEGS:
+        without_aiortc(monkeypatch)
+
+    async def run(server):
+        async with chromium(tmp_path / "profile") as tab:
+            await tab.open(server.url)
+            for _ in range(2):
+                await tab.until(way_is(way))
+                await becomes(tab, (255, 0, 0))
+                await tab.run(HIDDEN.format("true"))
+                await nobody_watches(server)
+                await tab.run(HIDDEN.format("false"))
+
+    with served(tmp_path) as (server, _):
+        asyncio.run(run(server))
+
+
 @needs_webrtc
 def test_a_page_that_goes_away_is_not_waited_for(tmp_path):
     async def run(server):
@@ -148,10 +184,7 @@ def test_a_page_that_goes_away_is_not_waited_for(tmp_path):
             await tab.until(way_is("WebRTC"))
             assert server.preview.watched
             await tab.send("Page.navigate", url="about:blank")
-            end = time.monotonic() + 5
-            while server.preview.watched:
-                assert time.monotonic() < end
-                await asyncio.sleep(0.05)
+            await nobody_watches(server)
 
     with served(tmp_path) as (server, _):
         asyncio.run(run(server))
@@ -161,9 +194,7 @@ def test_sliders_and_keys(tmp_path, folder):
     async def scenario(tab, desk):
         for name, value, text in (("feather", 6, "6"), ("temporal", 60, "60 %")):
             slider = f"document.querySelector('[data-control={name}]')"
-            await tab.run(
-                f"(() => {{ const s = {slider}; s.value = {value}; s.dispatchEvent(new Event('input')) }})()"
-            )
+            await tab.run(f"(() => {{ const s = {slider}; s.value = {value}; s.dispatchEvent(new Event('input')) }})()")
             await tab.until(f"{slider}.parentElement.textContent.includes('{text}')")
             while getattr(desk.job.controls.setting.controls, name) != value:
                 await asyncio.sleep(0.05)
@@ -231,6 +262,23 @@ def test_an_ended_job_is_said(tmp_path):
                 await becomes(tab, (255, 0, 0))
             await tab.until("document.querySelector('#status').textContent === 'the job has ended'")
             assert await tab.run("document.querySelector('[data-toggle]').disabled")
+
+    asyncio.run(run())
+
+
+def test_a_job_that_is_back_is_shown_again(tmp_path, monkeypatch):
+    monkeypatch.setenv(TOKEN_VARIABLE, "the-same-for-both-jobs")
+
+    async def run():
+        async with chromium(tmp_path / "profile") as tab:
+            with served(tmp_path) as (first, _):
+                await tab.open(first.url)
+                await becomes(tab, (255, 0, 0))
+            await tab.until("document.querySelector('#status').textContent === 'the job has ended'")
+            with served(tmp_path, bg="blue", port=first.port):
+                await tab.until("document.querySelector('#status')?.textContent === 'running'")  # it is loaded anew
+                await becomes(tab, (0, 0, 255))
+                assert not await tab.run("document.querySelector('[data-toggle]').disabled")
 
     asyncio.run(run())
 

@@ -180,16 +180,18 @@ let misses = 0;
 function follow() {
   const socket = new WebSocket(`ws://${location.host}/api/live`);
   socket.onmessage = ({ data }) => {
+    if (ended) return location.reload(); // it was only out of reach, or has begun anew
     const next = JSON.parse(data);
     const returned = misses || !state;
     misses = 0;
-    if (!sent && !granting) show(next);
+    if (!state || (!sent && !granting)) show(next);
     if (returned) look();
     draw(next);
   };
   socket.onclose = () => {
     misses += 1;
-    if (misses < 4) return setTimeout(follow, 700);
+    setTimeout(follow, misses < 4 ? 700 : 5000);
+    if (misses !== 4) return;
     ended = true;
     look();
     status("the job has ended", "ended");
