@@ -35,6 +35,7 @@ from .work import Work
 
 FOLDER = ".chunks"
 """Below the results, until they are joined."""
+STATES = ".states.npz"
 BEFORE, LAST = "before", "last"
 """Frames whose states are kept: the one before a chunk, and its last one."""
 
@@ -101,7 +102,7 @@ def _make(task: ChunkTask, runner, tell: Callable, prior: PriorState | None) -> 
         wanted = chunk.end - chunk.begin
         if report.frames != wanted and not report.input_warning:
             raise ShmStreamError(f"it has {report.frames} frames where packets say {wanted}; do without --chunk")
-        _save_states(_path(task, ".npz"), job)
+        _save_states(_path(task, STATES), job)
         facts = {
             **_identity(task),
             "frames": report.frames,
@@ -136,7 +137,7 @@ def _load(task: ChunkTask) -> dict | None:
         facts = json.loads(_path(task, ".json").read_bytes())
         same = all(facts[key] == value for key, value in _identity(task).items())
         intact = all(is_intact(chunk_folder(task), output) for output in facts["outputs"])
-        return facts if same and intact and _path(task, ".npz").is_file() else None
+        return facts if same and intact and _path(task, STATES).is_file() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -166,7 +167,7 @@ def _save_states(path: Path, job: Job) -> None:
 
 def _state(task: ChunkTask, name: str) -> PriorState | None:
     """What the frame BEFORE the chunk left, or its LAST one; None for the former where there is none."""
-    with np.load(_path(task, ".npz")) as file:
+    with np.load(_path(task, STATES)) as file:
         arrays = {key.removeprefix(f"{name}."): file[key] for key in file if key.startswith(f"{name}.")}
     return unpack(arrays) if arrays else None
 
