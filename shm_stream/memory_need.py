@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .controls import NEUTRAL
 from .decoder_memory import decoder_bytes
 from .encoder_memory import encoder_bytes
 
@@ -88,11 +87,11 @@ def _source_work(source) -> float:
 def _fuse_work(engine) -> float:
     """Bytes per pixel while outputs are made, beside the frame and the outputs."""
     wanted, fine = engine.outputs, engine.fine
-    work = 20 if _edits(engine) else 3  # edges, light and placement work in float32; a background may be blurred
+    work = (40 if fine else 20) if _edits(engine) else 3  # edges and light work in float32; a blurred background
     if wanted & {"foreground", "transparent"}:
         work += 48 if fine else 17  # estimate_foreground: a half-size pyramid, colours, frame.fine
     return work + (3 * FINE if "composite" in fine else 0)
 
 
 def _edits(engine) -> bool:
-    return engine.controls.setting.controls != NEUTRAL or engine.guides.edits
+    return engine.controls.setting.controls.edits or engine.guides.edits

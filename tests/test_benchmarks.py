@@ -47,10 +47,10 @@ def checkout(tmp_path):
     return folder
 
 
-def run(script: str, *arguments) -> tuple[int, list[str], str]:
+def run(script: str, *arguments, timeout: float = 100) -> tuple[int, list[str], str]:
     """Exit code, lines on stdout, stderr."""
     words = [sys.executable, str(SCRIPTS / f"{script}.py"), *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout)
     return done.returncode, done.stdout.splitlines(), done.stderr
 
 
@@ -68,6 +68,16 @@ def test_memory_is_sampled_to_the_end(clip):
     grown = 100 * (samples[-1]["rss_mb"] / samples[0]["rss_mb"] - 1)
     assert last["growth_percent"] == pytest.approx(grown, abs=0.2)
     assert (last["from_frame"], last["to_frame"]) == (8, 24) and min(s["rss_mb"] for s in samples) > 50
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(machine.rss_mb() is None, reason="the system does not tell")
+def test_memory_is_flat_over_2000_frames():
+    small = ("--size", "90p", "--tnet-size", 96)
+    code, lines, err = run("bench_memory", "--frames", 2000, "--every", 200, *small, timeout=580)
+    assert code == 0, err
+    rss = [json.loads(line)["rss_mb"] for line in lines[1:-1]]  # at the first sample not all is warm
+    assert len(rss) == 9 and max(rss) - min(rss) < 4, "1800 frames of which each left 2 kB behind"
 
 
 def test_too_few_frames_for_two_samples(clip):

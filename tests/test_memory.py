@@ -150,6 +150,17 @@ def test_every_frame_arrives_one_at_a_time(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("quick")
+def test_frames_that_are_kept_back_are_more_of_them(tmp_path, monkeypatch):
+    """With as few as one on its way, the stage that waits for later frames would wait for ever."""
+    clip, out = numbered_clip(tmp_path / "clip.mp4", 30), tmp_path / "out.mp4"
+    monkeypatch.setattr("shm_stream.memory_plan.MOST_FRAMES", 1)
+    with Job(JobOptions(clip, out, bg="red", max_memory=10**12, lookahead=3)) as job:
+        assert job.memory.frames == 4
+        job.run()
+    assert read_numbers(out) == list(range(30))
+
+
+@pytest.mark.usefixtures("quick")
 def test_without_the_option_nothing_is_bounded(tmp_path):
     clip = numbered_clip(tmp_path / "clip.mp4", 5)
     with Job(JobOptions(clip, tmp_path / "out.mp4", bg="red")) as job:
