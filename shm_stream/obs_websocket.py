@@ -9,13 +9,14 @@ import base64
 import hashlib
 import itertools
 import json
+import time
 
 import websocket
 
 from .errors import InputError
 from .obs_settings import MENU
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS, PAUSE_SECONDS = 10.0, 0.2
 PASSWORD_VARIABLE = "OBS_WEBSOCKET_PASSWORD"
 SHOWN = "in OBS: Tools, WebSocket Server Settings, Show Connect Info"
 RPC_VERSION = 1
@@ -23,7 +24,8 @@ HELLO, IDENTIFY, IDENTIFIED, REQUEST, RESPONSE = 0, 1, 2, 6, 7
 """Kinds of messages."""
 WRONG_PASSWORD, OTHER_VERSION = 4009, 4010
 """Codes with which the server closes a connection."""
-NOT_FOUND = 600
+NOT_READY, NOT_FOUND = 207, 600
+"""Codes of requests that are refused. OBS 30 answers before it has loaded its scenes."""
 FAILURES = (websocket.WebSocketException, OSError, ValueError, KeyError)
 """What comes of a server that is gone, or is none."""
 
@@ -44,7 +46,7 @@ class ObsConnection:
 
         `timeout_seconds`: a busy OBS may take that long for each answer.
         """
-        self._address, self._cure = address, cure
+        self._address, self._cure, self._timeout_seconds = address, cure, timeout_seconds
         self._numbers = itertools.count()
         self._socket = None
         try:
@@ -59,15 +61,22 @@ class ObsConnection:
 
     def request(self, name: str, **data) -> dict:
         """What OBS answers to the request `name`. Raises ObsRefusal, or InputError when the connection is lost."""
+        deadline = time.monotonic() + self._timeout_seconds
+        while True:
+            answer = self._ask(name, data)
+            status = answer["requestStatus"]
+            if status["result"]:
+                return answer.get("responseData") or {}
+            if status["code"] != NOT_READY or time.monotonic() > deadline:
+                raise ObsRefusal(name, status)
+            time.sleep(PAUSE_SECONDS)
+
+    def _ask(self, name: str, data: dict) -> dict:
         try:
             self._send(REQUEST, requestType=name, requestId=str(next(self._numbers)), requestData=data)
-            answer = self._receive(RESPONSE)
-            status = answer["requestStatus"]
+            return self._receive(RESPONSE)
         except FAILURES as error:
             raise InputError(f"the connection to OBS was lost ({error}); is it still running?") from error
-        if not status["result"]:
-            raise ObsRefusal(name, status)
-        return answer.get("responseData") or {}
 
     def close(self) -> None:
         if self._socket is not None:

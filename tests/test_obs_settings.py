@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import socket
 import subprocess
@@ -11,6 +13,7 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from aiohttp import web
 from live_readers import free_port
 from stand_ins import numbered_clip
 
@@ -59,6 +62,46 @@ def test_what_is_no_obs_is_said():
 def check_no_obs(port: int) -> None:
     with pytest.raises(InputError, match=f"what answers at 127.0.0.1:{port} is not the websocket server of OBS 28"):
         ObsConnection(f"ws://127.0.0.1:{port}", None, "start it", timeout_seconds=1)
+
+
+def serve_slowly(port: int, ready: threading.Event, refusals: int) -> None:
+    """A stand-in for OBS 30 while it loads: it answers, but refuses the first requests."""
+    answered = itertools.count()
+
+    async def talk(request: web.Request) -> web.WebSocketResponse:
+        line = web.WebSocketResponse()
+        await line.prepare(request)
+        await line.send_json({"op": 0, "d": {"rpcVersion": 1}})
+        async for message in line:
+            asked = message.json()["d"]
+            status = {"result": next(answered) > refusals, "code": 207, "comment": "OBS is not ready"}
+            facts = {"requestStatus": status, "responseData": {"asked": asked.get("requestType")}}
+            await line.send_json({"op": 7 if "requestType" in asked else 2, "d": facts})
+        return line
+
+    async def serve() -> None:
+        app = web.Application()
+        app.add_routes([web.get("/", talk)])
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        ready.set()
+        await asyncio.sleep(20)
+
+    asyncio.run(serve())
+
+
+@pytest.mark.parametrize(("refusals", "answers"), [(3, True), (1000, False)])
+def test_obs_that_still_loads_is_waited_for(refusals, answers):
+    port, ready = free_port(), threading.Event()
+    threading.Thread(target=serve_slowly, args=[port, ready, refusals], daemon=True).start()
+    assert ready.wait(20)
+    with ObsConnection(f"ws://127.0.0.1:{port}", None, "start it", timeout_seconds=2) as obs:
+        if answers:
+            assert obs.request("GetVersion") == {"asked": "GetVersion"}
+        else:
+            with pytest.raises(InputError, match=r"OBS refused GetVersion: OBS is not ready \(207\)"):
+                obs.request("GetVersion")
 
 
 @pytest.mark.parametrize(
