@@ -77,18 +77,21 @@ def test_first_frame_grace_and_return():
     assert told == ["nobody watches: the job pauses", "somebody watches: the job goes on"]
 
 
-def test_the_networks_rest_until_obs_comes_and_nothing_stale_is_shown(tmp_path):
+@pytest.mark.parametrize("lookahead", [0, 2])
+def test_the_networks_rest_until_obs_comes_and_nothing_stale_is_shown(tmp_path, lookahead):
     told, port = [], free_port()
     clip = numbered_clip(tmp_path / "clip.mp4", 200)  # eight seconds: a number says when it was shown
-    with running(clip, told, obs=port) as (job, reports):
+    with running(clip, told, obs=port, lookahead=lookahead) as (job, reports):
         for _ in range(2):
             until(lambda: job.idle.paused)
             time.sleep(0.3)  # what was on its way
             made = len(job.engine.runner.tnet_inputs)
             time.sleep(0.7)
             assert len(job.engine.runner.tnet_inputs) == made, "no frame goes to the networks"
+            before = float(job.source._reader._clock._last - job.source.origin_seconds)
             numbers, first, times = obs_pictures(port, 10)
             assert first < 1.5, "but for what a busy machine takes"
+            assert times[0] >= before, "what waited for the frame after it is old"
             assert numbers == [round(seconds * RATE) % 200 for seconds in times], "frames of that moment"
             assert job.engine.runner.tnet_inputs[made][0, 3].max() == 0, "the prior alpha is forgotten"
     assert reports[0].paused_seconds > 1.4
