@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from disks import file_size_limit, small_disk
 from stand_ins import numbered_clip, read_numbers, write_clip
 
 from shm_stream import batch_pool
+from shm_stream.fine_images import read_exr
 
 pytestmark = [
     pytest.mark.timeout(90),
@@ -82,6 +84,23 @@ def test_a_full_disk_fails_the_shot_that_does_not_fit(batch, folder, tmp_path, f
         assert (out / "report.html").read_text().count("<article") == 3
     if full is file_size_limit:
         assert finish(batch(out))[1].endswith("1 done, 2 skipped (already finished), 0 failed\n")
+
+
+def test_a_sequence_that_does_not_fit_keeps_whole_pictures_and_is_made_again(batch, folder, tmp_path):
+    pytest.importorskip("OpenEXR")
+    pictures = np.random.default_rng(0).integers(0, 256, (10, 96, 128, 3)).astype(np.uint8)
+    write_clip(folder / "b.mp4", pictures)
+    out = tmp_path / "out"
+    with small_disk(out, LIMIT_BYTES):
+        code, err = finish(batch(out, "--for", "nuke", "--bg", "transparent"))
+        assert code == 1 and "Traceback" not in err and statuses(out)["a.mp4"] == "done", err
+        kept = sorted((out / "b").iterdir())
+        assert re.search(rf"failed: b.mp4: cannot write {out}/b/b.10.*; kept: {len(kept)} pictures of ", err)
+        assert all(read_exr(path).ndim == 3 for path in out.rglob("*.exr")) and leftovers(out) == []
+        subprocess.run(["mount", "-o", "remount,size=4m", str(out)], check=True)
+        code, err = finish(batch(out, "--for", "nuke", "--bg", "transparent"))
+        assert code == 0 and statuses(out) == {"a.mp4": "done", "b.mp4": "done", "c.mp4": "done"}
+        assert len([*(out / "b").glob("*.exr")]) == 10
 
 
 def test_a_removed_folder_ends_the_batch_and_does_not_come_back(batch, folder, tmp_path):
