@@ -201,13 +201,19 @@ class LiveSink:
 
     def _lose(self, error: Exception) -> None:
         if not self._ending:
-            self._tell(f"{self.path}: connection lost ({reason_of(error)}); the job goes on, connecting again")
+            lost = f"{self.path}: connection lost ({reason_of(error)}){self._cure()}"
+            self._tell(f"{lost}; the job goes on, connecting again")
         self._disconnect()
         self._outlet.abort()
         if time.monotonic() - self._since < STEADY_SECONDS:
             self._rest()
         else:
             self._pause = self._outlet.pause_seconds
+
+    def _cure(self) -> str:
+        """Servers that refuse a key may take the connection first and close it a little later."""
+        early = self.path.startswith("rtmp") and time.monotonic() - self._since < STEADY_SECONDS
+        return " soon after it began (is the stream key right?)" if early else ""
 
     def _connect_again(self) -> bool:
         """Try until it works or the job ends; False for the latter."""

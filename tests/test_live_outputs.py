@@ -105,6 +105,7 @@ def test_lost_server_is_connected_again_and_others_go_on(tmp_path):
     (live,) = report.live
     assert live.reconnects == 1 and live.dropped > 0 and live.sent + live.dropped == 110 and not live.lost
     assert [line.split(": ")[1].split(" (")[0] for line in lines] == ["connection lost", "connected"]
+    assert "is the stream key right?" in lines[0], "it was closed within seconds"
 
 
 def test_server_that_is_gone_at_the_end_is_a_failure(clip, tmp_path, monkeypatch, capsys):
