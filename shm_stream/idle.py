@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from .live_options import LiveOptions
 
 SETTLE_SECONDS = 1.0
 """After a pause begins: by then the frames that were on their way have arrived."""
@@ -102,3 +104,18 @@ class Idle:
         """Ask nobody any more."""
         for audience in self._audiences:
             audience.close()
+
+
+def open_idle(live: LiveOptions, source, sinks: Iterable, *, reported: bool) -> Idle:
+    """For `source`, which asks it about every frame, and what a job writes to `sinks`.
+
+    `reported`: all frames are looked at later, in a report.
+    """
+    idle = Idle(live.idle_seconds, live.tell)
+    for sink in sinks:
+        idle.add(str(sink.path), getattr(sink, "find_audience", None))
+    if reported:
+        idle.add("the report", None)
+    if live.idle_seconds is not None:
+        source.pauses = idle.pauses
+    return idle

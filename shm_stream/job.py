@@ -18,7 +18,7 @@ from .engine import check_tnet_size
 from .engine_choice import choose_runner, composites_stay, fine_kinds, frames_stay_on_gpu, make_engine, stays_planar
 from .errors import InputError, ShmStreamError
 from .guides import open_guides
-from .idle import Idle
+from .idle import open_idle
 from .job_options import JobOptions
 from .job_report import Report
 from .job_sinks import abandon, open_file_sink, open_live
@@ -69,7 +69,8 @@ class Job:
         """Whether somebody sees the pictures of now and hears another sound, which must be delayed as they are."""
         self._latency = LatencyCounter()
         self._tell = options.live.tell
-        self.idle = self._open_idle(options)
+        self.idle = open_idle(options.live, self.source, self.sinks.values(), reported=statistics is not None)
+        self._closing.callback(self.idle.close)
         self._part = options.part
         self._in_flight = LIVE_FRAMES + options.lookahead if self.source.live else self.memory and self.memory.frames
         self.prior_before: PriorState | None = self._part.prior
@@ -136,18 +137,6 @@ class Job:
             raise InputError("--max-memory is for files: live inputs and outputs keep few frames as they are")
         told = self._statistics is not None
         return bound_memory(options, self.source, self.engine, [*self.sinks.values()], told=told)
-
-    def _open_idle(self, options: JobOptions) -> Idle:
-        """What knows whether anybody watches. A report of all frames is for somebody who looks at it later."""
-        idle = Idle(options.live.idle_seconds, options.live.tell)
-        self._closing.callback(idle.close)
-        for sink in self.sinks.values():
-            idle.add(str(sink.path), getattr(sink, "find_audience", None))
-        if self._statistics is not None:
-            idle.add("the report", None)
-        if options.live.idle_seconds is not None:
-            self.source.pauses = idle.pauses
-        return idle
 
     def run(self, on_frame: Callable[[int], None] | None = None) -> Report:
         """Write the outputs. `on_frame(count)` is called after each frame, in another thread.
