@@ -14,8 +14,11 @@ import av
 import cv2
 import numpy as np
 from media import COEFFICIENTS
+from stand_ins import StandInRunner
 
 from shm_stream.delivery import Delivery
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.sink import open_sink
 from shm_stream.source import open_source
 
@@ -189,6 +192,12 @@ def by_ffmpeg(path: Path, kind: Format) -> np.ndarray:
     if exr:
         return np.frombuffer(raw, np.float32).reshape(4, HEIGHT, WIDTH)[3]
     return np.frombuffer(raw, np.uint16).reshape(HEIGHT, WIDTH) / np.float32(65535)
+
+
+def run_job(source, **options):
+    """The report of a whole job whose people are at 0.3 of opacity everywhere."""
+    with Job(JobOptions(source, runner=StandInRunner(alpha_raw=0.3), **options)) as opened:
+        return opened.run()
 
 
 def main() -> None:
