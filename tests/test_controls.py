@@ -7,8 +7,7 @@ import pytest
 from stand_ins import StandInRunner, numbered_clip, read_numbers, read_pictures, write_clip
 from test_yuv_planes import WEBCAM
 
-from shm_stream import InputError, cli, edges, engine_choice, engine_fuse, matte_video
-from shm_stream import job as job_module
+from shm_stream import InputError, cli, edges, engine_choice, engine_fuse, job_opening, matte_video
 from shm_stream.colour import ColourTags
 from shm_stream.controls import Controls
 from shm_stream.fuse import fuse_composite
@@ -223,13 +222,13 @@ def test_options_reach_the_job(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
     seen = []
     monkeypatch.setattr(cli, "summary", lambda report: seen.append(report) or "")
-    real = job_module.LiveControls
+    real = job_opening.LiveControls
 
     def watched(controls, *rest):
         seen.append(controls)
         return real(controls, *rest)
 
-    monkeypatch.setattr(job_module, "LiveControls", watched)
+    monkeypatch.setattr(job_opening, "LiveControls", watched)
     clip = numbered_clip(tmp_path / "clip.mp4", 3)
     words = "--feather 2 --shrink -1.5 --despill 50 --light-wrap 20 --threshold 10,90 --mirror --place=-10,0,0.8"
     assert cli.main([str(clip), "--bg", "red", *words.split()]) == 0

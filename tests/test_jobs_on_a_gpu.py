@@ -13,8 +13,7 @@ from engine_cases import moving_clip
 from media import palette_picture, write_video
 from stand_ins import numbered_clip, read_pictures
 
-from shm_stream import device_planes, matte_video, sink_video, source_video, video_container
-from shm_stream import job as job_module
+from shm_stream import device_planes, job_opening, matte_video, sink_video, source_video, video_container
 from shm_stream.colour import ColourTags
 from shm_stream.controls import Controls
 from shm_stream.device_planes import DevicePlanes
@@ -42,7 +41,7 @@ def on_gpu(monkeypatch):
     def make(runner, preset, tnet_size, **options):
         return engine_cuda.CudaEngine(runner, tnet_size=tnet_size or 256, uses_prior=preset.uses_prior, **options)
 
-    return lambda: monkeypatch.setattr(job_module, "make_engine", make)
+    return lambda: monkeypatch.setattr(job_opening, "make_engine", make)
 
 
 def pictures(path) -> np.ndarray:
@@ -144,7 +143,7 @@ def test_a_job_from_decoder_to_encoder_on_the_gpu(clip, tmp_path, on_gpu, decode
         job.run()
     on_gpu()
     decode("nv12")
-    monkeypatch.setattr(job_module, "frames_stay_on_gpu", lambda options: options.hwaccel == "cuda")
+    monkeypatch.setattr(job_opening, "frames_stay_on_gpu", lambda options: options.hwaccel == "cuda")
     monkeypatch.setattr(DevicePlanes, "_host", property(lambda self: pytest.fail("a frame came to the host")))
     options = JobOptions(input=clip, output=tmp_path / "gpu.mkv", runner=TorchStandIn(), hwaccel="cuda", **same)
     with Job(options) as job:
@@ -169,7 +168,7 @@ def test_composites_are_encoded_where_they_lie(tmp_path, on_gpu, decoded_on_gpu,
     assert not encoded
     on_gpu()
     decoded_on_gpu[0]("nv12")
-    monkeypatch.setattr(job_module, "frames_stay_on_gpu", lambda options: True)
+    monkeypatch.setattr(job_opening, "frames_stay_on_gpu", lambda options: True)
     monkeypatch.setattr(DevicePlanes, "_host", property(lambda self: pytest.fail("a frame came to the host")))
     with Job(JobOptions(output=tmp_path / "gpu.mkv", runner=TorchStandIn(), hwaccel="cuda", **options)) as job:
         assert job.run().frames == FRAMES

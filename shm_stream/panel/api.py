@@ -51,7 +51,7 @@ class Api:
                 "device": engine.runner.device,
                 "runner": engine.runner.name,
                 "kernel": engine.kernel,
-                "lowered": str(job.keeper.level) if job.keeper and job.keeper.position else None,
+                "lowered": job.rate.lowered,
             },
             "webrtc": self._webrtc,
             "outputs": [str(sink.path) for sink in job.sinks.values()],
