@@ -26,6 +26,8 @@ BATCH_BYTES = 60e6
 """What the process that leads a batch takes later, for its report, and the one that Python starts beside it."""
 REPORT_BYTES = 1500
 """Figures of a frame for `qc_report`, and their text."""
+ANEW_BYTES = 5e6
+"""By how much what processes have differs from one to the next: what one asked for must do for another."""
 LEAST_BYTES = 250e6
 """Less is not enough for any job: libraries and networks."""
 LOOK_AHEADS = (1.0, 0.5, 0.0)
@@ -69,9 +71,10 @@ def choose_plan(limit: int, had: float, need: Need, most_frames: int = MOST_FRAM
         expected = had + need.bytes(frames + kept, look_ahead)
         if expected <= limit:
             return Plan(limit, frames + kept, look_ahead, expected)
+    least = -(-(expected + ANEW_BYTES) // 1e7) * 10
     raise InputError(
-        f"this job needs {-(-expected // 1e6):.0f}M of memory at least and may take {limit / 1e6:.0f}M: raise "
-        f"--max-memory, or ask for fewer or smaller outputs"
+        f"this job needs {least:.0f}M of memory at least and may take {limit / 1e6:.0f}M: raise --max-memory, or ask "
+        f"for fewer or smaller outputs"
     )
 
 
