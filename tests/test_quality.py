@@ -69,6 +69,17 @@ def test_a_slow_machine_comes_to_the_best_level_that_holds():
     assert lost < 0.05 * 60 * 30
 
 
+def test_what_nobody_wanted_during_a_pause_was_not_lost():
+    keeper = RateKeeper(levels_below(256), 30)
+    assert keeper.frame(0.0, 0) is None
+    keeper.begin_anew()
+    assert keeper.frame(60.0, 1) is None and keeper.frame(60.03, 1) is None
+    assert keeper.changes == 0
+    without = RateKeeper(levels_below(256), 30)
+    without.frame(0.0, 0)
+    assert without.frame(60.0, 1) == without.levels[1], "the same without a pause is a loss"
+
+
 def test_a_machine_that_is_much_too_slow_ends_at_the_last_level():
     keeper = RateKeeper(levels_below(256), 30)
     changes, _ = simulate(keeper, lambda now, level: 200, 20)
