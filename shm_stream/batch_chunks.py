@@ -156,7 +156,7 @@ def _chunk_job(task: ChunkTask, prior: PriorState | None) -> JobOptions:
 
 def _save_states(path: Path, job: Job) -> None:
     before, after = job.prior_before, job.last
-    states = {"picture": after.reduced, "logits": after.logits}
+    states = {"picture": after.state.picture, "logits": after.state.logits}
     if before is not None:
         states |= {"picture_before": before.picture, "logits_before": before.logits}
     np.savez(path, **states)

@@ -70,7 +70,7 @@ class Engine(FuseStage):
         if not self._read_trimap(work, work.frame.picture, shape):
             x = self._prior.tnet_input(work.frame.picture, shape)
             work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
-        work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
+        work.new_scene, work.state = self._prior.at_cut, PriorState(self._prior.picture, work.logits)
         if self._uses_prior:
             self._prior.remember(work.logits)
         return work

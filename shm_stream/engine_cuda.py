@@ -38,7 +38,7 @@ from .light import logits_of
 from .live_controls import Setting
 from .placement import mirrored
 from .prepare import reduces
-from .prior import tnet_shape
+from .prior import PriorState, tnet_shape
 from .work import Work
 from .yuv_planes import YuvPlanes
 
@@ -91,11 +91,12 @@ class CudaEngine(Engine):
             frame = self._transfer.upload_picture(self._picture(work))
             reduced = self._reduce(work, frame, shape)
         x = None if self._read_trimap(work, reduced, shape) else self._prior.tnet_input(reduced, shape)
-        work.new_scene, work.reduced = self._prior.at_cut, self._prior.picture
+        work.new_scene = self._prior.at_cut
         with on_stream(self._tnet_stream):
             logits = self._transfer.upload(work.logits) if x is None else self._tnet_logits(x)
             if x is not None:
                 work.logits = self._transfer.download(logits)
+            work.state = PriorState(self._prior.picture, work.logits)
             work.on_device = OnDevice(frame, logits, Event())
             work.on_device.logits_ready.record(self._tnet_stream)
         if self._uses_prior:
@@ -176,7 +177,7 @@ class CudaEngine(Engine):
     def _mirror(self, work: Work) -> None:
         there = work.on_device
         there.logits_ready.synchronize()
-        work.frame = replace(work.frame, picture=mirrored(work.frame.picture))
+        work.frame, work.mirrored = replace(work.frame, picture=mirrored(work.frame.picture)), True
         work.logits = np.ascontiguousarray(work.logits[..., ::-1])
         with on_stream(self._mnet_stream):
             frame = self._transfer.upload_picture(self._picture(work))

@@ -99,7 +99,7 @@ class FuseStage:
         return Subject(bounds.apply(self.guides.choose(alpha, work.new_scene)), picture, bounds=bounds)
 
     def _mirror(self, work: Work) -> None:
-        work.frame = replace(work.frame, picture=mirrored(work.frame.picture))
+        work.frame, work.mirrored = replace(work.frame, picture=mirrored(work.frame.picture)), True
         work.logits = np.ascontiguousarray(work.logits[..., ::-1])
         work.alpha_raw = mirrored(work.alpha_raw)
 

@@ -176,7 +176,7 @@ class Job:
             threading.Thread(target=self.engine.use, args=(level, work.frame.size), daemon=True).start()
 
     def _lead_in(self, work: Work) -> None:
-        self.prior_before = PriorState(work.reduced, work.logits)
+        self.prior_before = work.state
         if work.frame.index == self._part.lead_in - 1:
             self._resume_statistics()
         self.engine.release(work)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .buffers import Canvas
 from .frame import Frame
+from .prior import PriorState
 from .yuv_planes import YuvPlanes
 
 
@@ -19,10 +20,10 @@ class Work:
     frame: Frame
     begun_seconds: float = field(default_factory=time.perf_counter)
     """By `time.perf_counter`: when the frame was decoded."""
-    reduced: np.ndarray | None = None
-    """[h, w, 3] uint8 RGB, what T-Net saw, from `tnet`."""
+    state: PriorState | None = None
+    """What T-Net saw and said of the frame as it was filmed, whatever is done to alpha later; from `tnet`."""
     logits: np.ndarray | None = None
-    """[3, h, w] float32, from `tnet`."""
+    """[3, h, w] float32, from `tnet`; edits of alpha put their own in its place."""
     alpha_raw: np.ndarray | None = None
     """[H, W] float32 in 0..1, from `mnet`."""
     outputs: dict[str, np.ndarray | YuvPlanes] = field(default_factory=dict)
@@ -38,5 +39,7 @@ class Work:
     """[H, W] uint8 drawn by a user, which stands in for T-Net."""
     new_scene: bool = False
     """The frame begins a scene, as far as T-Net's stage can tell."""
+    mirrored: bool = False
+    """Frame and outputs show it the other way round than it was filmed."""
     on_device: object = None
     """What `engine_cuda` keeps on the GPU."""

@@ -144,6 +144,21 @@ def test_statistics_are_those_of_one_piece(run, folder):
     assert figures[0] == figures[1] and len(figures[1]["seconds"]) == COUNT
 
 
+@pytest.mark.parametrize("edit", [("--shrink", "2"), ("--mirror",)])
+def test_what_is_done_to_alpha_is_not_taken_for_what_the_network_said(run, folder, edit):
+    calm_clip(folder / "a.mp4")
+    arguments = ("--alpha", "--suffix", ".mkv", "--codec", "ffv1")
+    outs = [
+        run("plain", *arguments, work=alternating_work)[0],
+        run("whole", *arguments, *edit, work=alternating_work)[0],
+        run("chunked", *arguments, *edit, "--chunk", CHUNK, work=alternating_work)[0],
+    ]
+    _, one, other = (pixels(out / "a.alpha.mkv") for out in outs)
+    assert all((a == b).all() for a, b in zip(one, other, strict=True))
+    figures = [json.loads((out / ".qc" / "a.mp4.json").read_text())["figures"] for out in outs]
+    assert figures[0] == figures[1] == figures[2]
+
+
 def test_a_part_of_a_video_is_cut_to_the_frame(run, folder):
     long_clip(folder / "a.mp4", 200, audio=[("aac", 8.0, 0.0)])
     arguments = ("--bg", "red", "-ss", "1", "--frames", "150")

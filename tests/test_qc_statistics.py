@@ -23,11 +23,11 @@ GREY = np.full((64, 96, 3), 128, np.uint8)
 def work_of(index: int, subject: np.ndarray, *, unknown=None, pixels=GREY, **outputs) -> Work:
     """A frame of 96x64, 25 a second, whose logits [3, 32, 48] say `subject` (bool), or unknown where that is set."""
     work = Work(Frame(pixels, index, index, Fraction(1, 25), 1), outputs=outputs)
-    work.reduced = pixels
     work.logits = np.full((3, *subject.shape), -30, np.float32)
     work.logits[0][subject] = work.logits[1][~subject] = 30
     if unknown is not None:
         work.logits[:, unknown] = np.float32([-30, -30, 30])[:, None]
+    work.state = PriorState(pixels, work.logits)
     work.alpha_raw = np.full((64, 96), 0.25, np.float32)
     return work
 
@@ -61,6 +61,13 @@ def test_shares_of_the_picture_and_of_its_edges():
     assert (figures.seconds, figures.flicker, figures.cut, len(figures)) == ([0.0], [0.0], [0], 1)
 
 
+def test_edges_are_those_of_a_mirrored_output():
+    statistics, work = ShotStatistics(), work_of(0, box(8, 32, 0, 24))
+    work.mirrored = True
+    statistics.add(work)
+    assert [getattr(statistics.figures, edge)[0] for edge in ("left", "right")] == pytest.approx([0, 0.75], abs=1e-5)
+
+
 def test_flicker_is_what_changes_without_motion_in_the_picture():
     figures = collect([MIDDLE, MIDDLE, box(), MIDDLE]).figures
     share = MIDDLE.mean()
@@ -78,7 +85,7 @@ def test_a_cut_is_no_flicker():
 def test_another_size_of_tnet_is_no_cut():
     statistics = collect([MIDDLE])
     smaller = work_of(1, MIDDLE[::2, ::2])
-    smaller.reduced = GREY[::2, ::2]
+    smaller.state = PriorState(GREY[::2, ::2], smaller.logits)
     statistics.add(smaller)
     assert statistics.figures.cut == [0, 0] and statistics.figures.flicker[1] < 0.02
 
@@ -89,7 +96,7 @@ def test_parts_joined_are_the_whole():
     for index, subject in enumerate(subjects):
         work = work_of(index, subject)
         if index == 29:
-            parts[1].resume(PriorState(work.reduced, work.logits))
+            parts[1].resume(work.state)
         parts[index >= 30].add(work)
     joined = join_statistics([ShotStatistics.from_json(part.to_json()) for part in parts])
     assert joined.figures == whole.figures

@@ -24,7 +24,7 @@ from shm_stream.frame import Frame
 from shm_stream.measures import mean_iou
 from shm_stream.measures_video import dtssd, move
 from shm_stream.preset import get_preset
-from shm_stream.prior import tnet_shape
+from shm_stream.prior import PriorState, tnet_shape
 from shm_stream.runners import load_runner
 from shm_stream.source import open_source
 from shm_stream.work import Work
@@ -70,7 +70,7 @@ class SparseEngine(Engine):
         if self._prior.at_cut:
             return self._run(work)
         work.logits = self._follow(before, self._prior.picture)
-        work.new_scene, work.reduced = False, self._prior.picture
+        work.new_scene, work.state = False, PriorState(self._prior.picture, work.logits)
         return self._keep(work)
 
     def _run(self, work: Work) -> Work:
