@@ -63,6 +63,7 @@ class Engine(FuseStage):
     def resume(self, state: PriorState) -> None:
         """Go on after the frame that left `state`. Only while no frame is between the stages."""
         self._prior.restore(state)
+        self.guides.resume(state.person)
 
     def tnet(self, work: Work) -> Work:
         """Reduced frame and prior alpha → logits; or a user's trimap → logits."""

@@ -96,7 +96,10 @@ class FuseStage:
     def _guided(self, work: Work, alpha: np.ndarray, picture: Picture | None, mirror: bool) -> Subject:
         """The subject, as far as the guides say that it is one."""
         bounds = self.guides.bounds(work.frame, mirror)
-        return Subject(bounds.apply(self.guides.choose(alpha, work.new_scene)), picture, bounds=bounds)
+        chosen = self.guides.choose(alpha, work.new_scene)
+        if self.guides.person is not None:
+            work.state = replace(work.state, person=self.guides.followed)
+        return Subject(bounds.apply(chosen), picture, bounds=bounds)
 
     def _mirror(self, work: Work) -> None:
         work.frame, work.mirrored = replace(work.frame, picture=mirrored(work.frame.picture)), True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .people import PersonState
 from .reduce import reduce_to_rgb
 from .trimap import Trimap
 from .yuv_planes import YuvPlanes
@@ -48,6 +49,8 @@ class PriorState:
     """[h, w, 3] uint8 RGB: the reduced frame."""
     logits: np.ndarray
     """[3, h', w'] float32: what T-Net said about it."""
+    person: PersonState | None = None
+    """Who was followed; None: everybody is kept."""
 
 
 class Prior:

@@ -21,7 +21,8 @@ class Work:
     begun_seconds: float = field(default_factory=time.perf_counter)
     """By `time.perf_counter`: when the frame was decoded."""
     state: PriorState | None = None
-    """What T-Net saw and said of the frame as it was filmed, whatever is done to alpha later; from `tnet`."""
+    """What it leaves behind for the next frame: what T-Net saw and said of it as it was filmed, whatever is done to
+    alpha later, from `tnet`; who is followed, from `fuse`."""
     logits: np.ndarray | None = None
     """[3, h, w] float32, from `tnet`; edits of alpha put their own in its place."""
     alpha_raw: np.ndarray | None = None
