@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .batch_chunked import ChunkedShot
-from .batch_chunks import ChunkTask
 from .batch_manifest import FAILED, NAME, SKIPPED, Manifest
 from .batch_options import (
     BatchOptions,
@@ -25,6 +24,7 @@ from .batch_pool import Pool
 from .batch_shots import Shot, clashes, find_shots, job_of, settings_of, without_masks
 from .batch_watch import Looks
 from .batch_worker import Task, record
+from .chunk_files import ChunkTask
 from .errors import InputError
 from .partial import sweep, write_texts
 from .qc_report import NAME as PAGE_NAME

@@ -23,6 +23,7 @@ from .live_controls import LiveControls
 from .live_sink import LiveSink
 from .outputs import CAMERA, TRANSPARENT, plan_live, plan_outputs
 from .pace import paced
+from .part import Part
 from .preset import get_preset
 from .prior import PriorState
 from .quality import rate_keeper
@@ -60,7 +61,7 @@ class Job:
         self._latency = LatencyCounter()
         self._tell = options.live.tell
         self._statistics = statistics
-        self._part = options.part
+        self._part = options.part or Part()
         self.prior_before: PriorState | None = self._part.prior
         """What the last frame that was not written left behind."""
         if self.prior_before is not None:

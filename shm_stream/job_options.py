@@ -89,5 +89,5 @@ class JobOptions:
     """`nut` or `rawvideo`."""
     obs: int | None = None
     """Port at which OBS Studio may fetch cut-outs with alpha."""
-    part: Part = Part()
+    part: Part | None = None
     """Which part of a video this is, when the others are made apart. Parts have no audio."""

@@ -96,6 +96,13 @@ def numbered(pattern: Path) -> dict[int, Path]:
     return {int(match[1]): path for match, path in sorted(found, key=lambda pair: pair[1]) if match}
 
 
+def discard_others(pattern: Path, first: int, count: int) -> None:
+    """Delete what lies there under other numbers than `count` from `first` on: the rest of a longer sequence."""
+    for number, path in numbered(pattern).items():
+        if not 0 <= number - first < count:
+            partial.discard(path)
+
+
 def is_pattern(path: Path) -> bool:
     """Whether the name numbers pictures, as `shot.%04d.png` does. Raises InputError for one with several numbers."""
     if path.suffix.lower() not in SETTINGS:

@@ -11,7 +11,7 @@ from . import partial
 from .delivery import USUAL, Delivery
 from .errors import InputError, ShmStreamError
 from .frame import Frame
-from .picture_format import NUMBER, PictureFormat, numbered
+from .picture_format import NUMBER, PictureFormat, discard_others, numbered
 
 
 class ImageSink:
@@ -94,7 +94,7 @@ class FolderSink:
         """Write one picture. Raises ShmStreamError."""
         if not self._folder.exists():
             self._make_folder()
-        number = self._first + frame.index
+        number = self._first + self._count
         name = f"{frame.stem}{self._format.suffix}" if self._by_stem else self._pattern % number
         target = self._folder / name
         unfinished = partial.partial_path(target)
@@ -120,9 +120,7 @@ class FolderSink:
     def finish(self) -> Path:
         """All files are in place already; of a longer sequence that was there before, the rest goes."""
         if not self._by_stem:
-            for number, path in numbered(self._folder / self._pattern).items():
-                if not 0 <= number - self._first < self._count:
-                    partial.discard(path)
+            discard_others(self._folder / self._pattern, self._first, self._count)
         return self.path
 
     def abort(self) -> None:

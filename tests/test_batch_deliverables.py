@@ -126,12 +126,9 @@ def test_frames_that_no_batch_made_are_not_overwritten(run, out):
     assert (out / "a" / "a.0001.exr").read_text() == "mine"
 
 
-@pytest.mark.parametrize(
-    "options", [["--for", "resolve"], ["--bg", "red", "--person", "center"], ["--bg", "red", "--sidecar"]]
-)
-def test_what_cannot_be_joined_is_made_in_one_piece(run, tmp_path, out, options):
+def test_what_cannot_be_joined_is_made_in_one_piece(run, tmp_path, out):
     numbered_clip(tmp_path / "in" / "long.mp4", 100)
-    assert run(*options, "--chunk", "1", "--jobs", 2)[0] == 0
+    assert run("--bg", "red", "--deinterlace", "--chunk", "1", "--jobs", 2)[0] == 0
     assert read_manifest(out)[-1]["status"] == "done" and not (out / ".chunks").exists()
 
 
