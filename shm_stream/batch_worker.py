@@ -31,6 +31,7 @@ from .errors import InputError, ShmStreamError
 from .job import Job
 from .job_options import JobOptions
 from .job_report import Report
+from .masks import is_still
 from .picture_format import is_pattern
 from .qc_files import save_statistics
 from .qc_statistics import ShotStatistics
@@ -110,9 +111,10 @@ def _plan(task: Task) -> Plan | None:
 
 
 def joins(job: JobOptions) -> bool:
-    """Whether parts of the job, made apart, are what it would make in one piece: not where fields need their
-    neighbours or masks are counted from the first frame."""
-    return not job.deinterlace and all(getattr(job, what) is None for what in MASKS)
+    """Whether parts of the job, made apart, are what it would make in one piece: not where masks are counted from the
+    first frame on."""
+    masks = [Path(path) for what in MASKS if (path := getattr(job, what)) is not None]
+    return all(is_still(path) for path in masks)
 
 
 def _perform_chunk(task: ChunkTask, runner, tell: Callable):

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from batch_runs import children, read_manifest, read_until, run_batch, start, wait_until, write_weights
@@ -17,6 +18,7 @@ from media import audio_packets, read_pictures, video_facts, video_times, write_
 from stand_ins import StandInRunner, numbered_clip, numbered_frame
 
 from shm_stream import batch_worker, engine_choice
+from shm_stream.batch_chunked import ChunkedShot
 from shm_stream.batch_files import digest
 from shm_stream.join_pictures import join_pictures
 
@@ -164,6 +166,39 @@ def test_what_an_output_cannot_keep_is_said_as_of_one_piece(both, folder):
     assert told(whole) == told(chunked)
     assert "aac audio does not fit into .webm" in told(chunked)[-1]["warnings"][0]
     assert "; the pixel aspect 4:3 is not kept" in told(chunked)[-1]["warnings"][0]
+
+
+def interlaced_clip(path: Path) -> Path:
+    """Each frame weaves two moments, top field first."""
+    fields = [np.roll(moving(0), number, axis=1) for number in range(2 * COUNT)]
+    woven = [np.where(np.arange(48)[:, None, None] % 2, *pair[::-1]) for pair in zip(fields[::2], fields[1::2])]
+    options = {"flags": "+ildct+ilme", "x264-params": "tff=1", "crf": "4", "g": "12", "bf": "0"}
+    return write_video(path, woven, pix_fmt="yuv420p", options=options)
+
+
+def test_whole_pictures_of_fields_are_those_of_one_piece(both, folder):
+    assert read_pictures(interlaced_clip(folder / "a.mp4"))[0].interlaced_frame
+    arguments = ("--bg", "transparent", "--suffix", ".mkv")
+    whole, chunked = both(*arguments, "--deinterlace")
+    one, other = pictures(whole / "a.mkv"), pictures(chunked / "a.mkv")
+    assert len(one) == COUNT and (one == other).all()
+
+
+def test_a_mask_for_all_frames_is_no_reason_for_one_piece_and_masks_for_each_are(both, folder, monkeypatch):
+    write_video(folder / "a.mp4", map(moving, range(COUNT)), pix_fmt="yuv420p")
+    planned, tasks = [], ChunkedShot.tasks
+    monkeypatch.setattr(ChunkedShot, "tasks", lambda self: planned.append(tasks(self)) or planned[-1])
+    half = np.zeros((48, 128), np.uint8)
+    half[:, 64:] = 255
+    cv2.imwrite(str(folder.with_name("half.png")), half)
+    arguments = ("--alpha", "--codec", "ffv1", "--suffix", ".mkv", "--holdout", str(folder.with_name("half.png")))
+    whole, chunked = both(*arguments)
+    one, other = pictures(whole / "a.alpha.mkv"), pictures(chunked / "a.alpha.mkv")
+    assert (one == other).all() and one[:, :, 64:, 0].max() == 0 < one[:, :, :64, 0].max() and len(planned) == 1
+    (masks := folder.with_name("masks")).mkdir()
+    write_video(masks / "a.mp4", [np.repeat(half[..., None], 3, 2)] * COUNT, pix_fmt="yuv420p")
+    both("--alpha", "--holdout", str(masks))
+    assert len(planned) == 1
 
 
 def files(folder: Path) -> dict[str, str]:
