@@ -25,7 +25,7 @@ from shm_stream.engine import Engine
 from shm_stream.engine_choice import choose_runner
 from shm_stream.frame import Frame
 from shm_stream.live_controls import LiveControls
-from shm_stream.panel.preview import Preview, encode
+from shm_stream.panel.preview import Picture, Preview
 from shm_stream.preset import get_preset
 from shm_stream.source import open_source
 from shm_stream.work import Work
@@ -89,14 +89,12 @@ def measure(size: tuple[int, int], runner, runs: int) -> dict[str, float]:
 def _preview(engine: Engine, work: Work, runs: int) -> dict[str, float]:
     preview = Preview(engine)
     small = preview.small(work, "composite")
-    result = {
+    return {
         "preview: nobody watches": core_ms(lambda: preview.offer(work), runs),
         "preview: a small copy": core_ms(lambda: preview.small(work, "composite"), runs),
         "preview: a small copy of alpha": core_ms(lambda: preview.small(work, "alpha"), runs),
-        "preview: JPEG, in its own thread": core_ms(lambda: encode(small), runs),
+        "preview: JPEG, in its own thread": core_ms(lambda: Picture(small).jpeg, runs),
     }
-    preview.close()
-    return result
 
 
 def main() -> None:

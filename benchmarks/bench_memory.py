@@ -1,6 +1,7 @@
 """Whether a long job's memory stays flat: resident memory of the process, every 500 frames.
 
     python benchmarks/bench_memory.py [CLIP] [--frames 10000] [--size 1080p] [--bg BACKGROUND]
+    python benchmarks/bench_memory.py --frames 100000 --every 1000 --size 90p --tnet-size 96
 
 CLIP (default: the example clip) is repeated to the wanted number of frames, as a file that the job then reads from
 its beginning to its end; it writes an H.264 composite and an alpha, which are deleted. Each sample is a line of JSON;
@@ -24,14 +25,18 @@ from shm_stream.job import Job
 from shm_stream.job_options import JobOptions
 from shm_stream.machine import peak_rss_mb, rss_mb
 
+SMALL = {"90p": (90, 160)} | SIZES
+"""Height and width. The smallest is for very many frames."""
+
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", metavar="CLIP", nargs="?", type=Path, default=EXAMPLE)
     parser.add_argument("--frames", metavar="N", type=int, default=10_000, help="how long the job is")
     parser.add_argument("--every", metavar="N", type=int, default=500, help="frames between two samples")
-    parser.add_argument("--size", choices=SIZES, help="crop and scale the clip to this size (default: its own)")
+    parser.add_argument("--size", choices=SMALL, help="crop and scale the clip to this size (default: its own)")
     parser.add_argument("--bg", metavar="BACKGROUND", default=GREEN)
+    parser.add_argument("--tnet-size", metavar="N", type=int, help="smaller is quicker (default: the usual one)")
     return parser
 
 
@@ -58,7 +63,7 @@ def sample(o: argparse.Namespace, folder: Path) -> list[tuple[int, float]]:
             print(json.dumps({"frame": count, "rss_mb": round(samples[-1][1], 1)}), flush=True)
 
     outputs = {"output": folder / "composite.mkv", "alpha": folder / "alpha.mkv"}
-    options = JobOptions(repeated(o, folder / "clip.mkv"), bg=o.bg, frames=o.frames, **outputs)
+    options = JobOptions(repeated(o, folder / "clip.mkv"), bg=o.bg, frames=o.frames, tnet_size=o.tnet_size, **outputs)
     with Job(options) as job:
         report = job.run(on_frame)
     if report.interrupted:
@@ -69,7 +74,7 @@ def sample(o: argparse.Namespace, folder: Path) -> list[tuple[int, float]]:
 def repeated(o: argparse.Namespace, target: Path) -> Path:
     """A file with as many frames of the clip, and a few more."""
     source = open_video(o.clip)
-    size = SIZES[o.size] if o.size else (source.height, source.width)
+    size = SMALL[o.size] if o.size else (source.height, source.width)
     make_clip_apart(o.clip, target, size, float((o.frames + 2) / source.rate))
     return target
 

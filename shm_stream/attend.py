@@ -58,5 +58,5 @@ def _open_page(opened: contextlib.ExitStack, desk, arguments, say: Callable[[str
 def _open_keys(opened: contextlib.ExitStack, desk, say: Callable[[str], None]) -> None:
     from .keys import Keys
 
-    opened.callback(Keys(desk, say, desk.figures.line, sys.stdin.fileno()).close)
+    opened.callback(Keys(desk, say, desk.line, sys.stdin.fileno()).close)
     say("keys: s background on/off, h mirror, z freeze, r be right back, q quit, ? all")

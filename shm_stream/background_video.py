@@ -20,7 +20,7 @@ class VideoBackground:
     kind = "video"
 
     def __init__(self, source: VideoSource):
-        self._source = source
+        self.source = source
         self._frames = iter(source)
         self._offset = Fraction(0)  # when the present round began
         self._shown = self._next = None
@@ -70,11 +70,11 @@ class VideoBackground:
         if self._next is not None:
             return True
         if self._shown is None:
-            raise InputError(f"no frame of the background {self._source.path} can be decoded")
+            raise InputError(f"no frame of the background {self.source.path} can be decoded")
         ends = self._offset + (self._shown.pts + self._shown.duration) * self._shown.time_base
         if ends > now:
             return False
-        self._offset, self._frames = ends, iter(self._source)
+        self._offset, self._frames = ends, iter(self.source)
         return True
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import csv
 import io
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from .batch_chunked import ChunkedShot
@@ -26,6 +27,7 @@ from .batch_watch import Looks
 from .batch_worker import Task, record
 from .chunk_files import ChunkTask
 from .errors import InputError
+from .memory_plan import share_of_process
 from .partial import sweep, write_texts
 from .qc_report import NAME as PAGE_NAME
 from .qc_report import write_report
@@ -53,6 +55,7 @@ class Batch:
         if not options.overwrite and not (options.out / NAME).exists():
             names = [name for shot in self.first for name in shot.outputs.values()]
             check_untouched(options.out, [*names, PAGE_NAME])
+        options = self.options = _with_shared_memory(options)
         make_folder(options.out)
         with contextlib.ExitStack() as opened:
             self._manifest = opened.enter_context(Manifest(options.out))
@@ -154,6 +157,14 @@ class Batch:
 
     def __exit__(self, *exc_info) -> None:
         self.close()
+
+
+def _with_shared_memory(options: BatchOptions) -> BatchOptions:
+    """What all processes together may take, divided among them; those of a cluster have it each. Raises InputError."""
+    limit = options.template.max_memory
+    if limit is None or options.cluster is not None:
+        return options
+    return replace(options, template=replace(options.template, max_memory=share_of_process(limit, options.jobs)))
 
 
 def _open_pool(options: BatchOptions):

@@ -61,7 +61,7 @@ class ChunkedShot:
                 if self._fitting and not fits(chunk.before().states, chunk.states):
                     self._made.remove(self._fitting)
                     return [replace(chunk, resumes=True)]
-            except (OSError, ValueError, KeyError, BadZipFile):
+            except (OSError, ValueError, TypeError, BadZipFile):
                 self._made.remove(self._fitting)
                 self._failed[self._fitting] = {**result, "status": FAILED, "reason": CHANGED}
             else:

@@ -11,13 +11,14 @@ from .batch_options import MAIN
 from .chunk_files import ChunkTask, load_facts, save_facts
 from .delivery import FIRST_NUMBER, for_target
 from .errors import ShmStreamError
-from .job import Job
+from .job import Job, state_after
 from .job_options import JobOptions
 from .part import Part
+from .partial import sweep
 from .picture_format import is_pattern
 from .prior import PriorState
 from .qc_statistics import ShotStatistics
-from .seam import AFTER, load_state, save_states
+from .seam import LAST, load_state, save_states
 from .sidecar import described
 from .work import Work
 
@@ -43,15 +44,16 @@ def make_chunk(task: ChunkTask, runner, tell: Callable) -> dict:
 
 def _make(task: ChunkTask, runner, tell: Callable) -> dict:
     chunk, statistics = task.chunk, Recorded()
-    prior = load_state(task.before().states, AFTER) if task.resumes else None
+    prior = load_state(task.before().states, LAST) if task.resumes else None
     task.folder.mkdir(parents=True, exist_ok=True)
+    sweep(task.folder / task.output(kind) for kind in task.shot.outputs)
     task.facts.unlink(missing_ok=True)  # from here on the chunk is not there, until it is complete
     with Job(replace(_chunk_job(task, prior), runner=runner), statistics) as job:
         report = job.run(tell)
         wanted = chunk.end - chunk.begin
         if report.frames != wanted and not report.input_warning:
             raise ShmStreamError(f"it has {report.frames} frames where packets say {wanted}; do without --chunk")
-        save_states(task.states, job.prior_before, job.last.state)
+        save_states(task.states, job.prior_before, state_after(job.last))
         facts = {
             "frames": report.frames,
             "seconds": round(report.seconds, 3),
@@ -73,7 +75,7 @@ def _chunk_job(task: ChunkTask, prior: PriorState | None) -> JobOptions:
     """`prior`: what the chunk before left, if that is known; no lead-in is needed then."""
     chunk, plan = task.chunk, task.plan
     lead_in = 0 if prior else chunk.lead_in
-    begin = chunk.begin - lead_in
+    begin, end = chunk.begin - lead_in, min(chunk.end + task.job.lookahead, plan.chunks[-1].end)
     last = plan.whole and chunk.number == len(plan.chunks) - 1  # its end is the file's, which may be cut off
     paths = {"output" if kind in MAIN else kind: task.folder / task.output(kind) for kind in task.shot.outputs}
     numbered = any(is_pattern(path) for path in paths.values())
@@ -82,11 +84,11 @@ def _chunk_job(task: ChunkTask, prior: PriorState | None) -> JobOptions:
         job if job.target is None else for_target(job, job.target),
         target=None,
         sidecar=False,  # there is one for the whole
-        start_number=first_number(task.job) + chunk.begin if numbered else None,
+        start_number=first_number(task.job) + begin if numbered else None,  # frames of the lead-in have numbers too
         start=plan.seconds(begin),
         duration=None,
-        frames=None if last else chunk.end - begin,
-        part=Part(lead_in, plan.times[begin], prior),
+        frames=None if last else end - begin,
+        part=Part(lead_in, plan.times[begin], prior, None if last else chunk.end - chunk.begin),
     )
 
 

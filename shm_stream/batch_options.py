@@ -19,6 +19,7 @@ from .errors import InputError
 from .fine_images import check_packages
 from .guides import check_person
 from .job_options import JobOptions
+from .lookahead import check_lookahead
 from .outputs import TRANSPARENT
 from .partial import check_folder
 from .picture_format import check_suffix
@@ -78,6 +79,7 @@ def check_options(options: BatchOptions) -> dict:
     template = options.template
     preset = get_preset(template.preset)
     check_tnet_size(template.tnet_size)
+    check_lookahead(template.lookahead)
     if not options.kinds:
         raise InputError("nothing to write: give --bg BACKGROUND (or --alpha/--foreground)")
     for name, seconds in (("duration", template.duration), ("timeout", options.timeout), ("chunk", options.chunk)):

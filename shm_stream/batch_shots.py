@@ -21,12 +21,15 @@ VIDEO_SUFFIXES = frozenset(
 )
 ONLY_VIDEO = {
     "start": 0.0, "duration": None, "frames": None, "codec": None, "crf": None,
-    "deinterlace": False, "hwaccel": None, "start_number": None,
+    "deinterlace": False, "hwaccel": None, "start_number": None, "lookahead": 0,
 }  # fmt: skip
 """Options that mean nothing for a photo."""
 RECORDED = ("start", "duration", "frames", "codec", "crf")
 """Those that every line of the manifest has had from the first on; others only where they are used."""
-LATER = ("deinterlace", "start_number", "bits", "alpha_mode", "linear", "sidecar", "target", "person", "controls")
+LATER = (
+    "deinterlace", "start_number", "bits", "alpha_mode", "linear", "sidecar", "target", "person", "controls",
+    "lookahead",
+)  # fmt: skip
 DEFAULTS = {field.name: field.default for field in fields(JobOptions)}
 
 
@@ -137,6 +140,8 @@ def settings_of(shot: Shot, options: BatchOptions, common: dict) -> dict:
     used = {name: getattr(job, name) for name in LATER if getattr(job, name) != DEFAULTS[name]}
     if "controls" in used:
         used["controls"] = {name: _plain(value) for name, value in asdict(job.controls).items()}
+        if not job.controls.temporal:  # lines of the manifest from before there was one stay valid
+            del used["controls"]["temporal"]
     if masks := masks_of(shot.name, options.template):
         used["masks"] = mask_facts(masks)
     return {**common, **{name: getattr(job, name) for name in RECORDED}, **used, "outputs": shot.outputs}

@@ -58,7 +58,9 @@ class Task:
 
 def work(connection) -> None:
     """Do every task that comes, until the other end is closed. The body of the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides what it means
+    for name in ("SIGINT", "SIGHUP"):  # they go to the whole group; the parent decides what they mean
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     runner = None
     with contextlib.suppress(EOFError):

@@ -1,19 +1,21 @@
 """The command `shm-stream`: one job, one line for each thing worth saying, exit codes.
 
-0 done, 1 failed while working or part of the input was unreadable, 2 bad input or options, 130 Ctrl-C or SIGTERM.
+0 done, 1 failed while working or part of the input was unreadable, 2 bad input or options, 130 Ctrl-C, SIGTERM or a
+closed terminal.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 import traceback
 
 from .cli_options import job_options, make_parser
 from .cli_summary import live_lines, summary
 from .errors import ShmStreamError
+from .interrupts import interrupts
+from .listener import unfailing_stderr
 
 INTERRUPTED = 130
 DEBUG_VARIABLE = "SHM_STREAM_DEBUG"
@@ -21,19 +23,17 @@ DEBUG_VARIABLE = "SHM_STREAM_DEBUG"
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command with `argv` (the process's own when None) and return its exit code."""
-    argv = sys.argv[1:] if argv is None else argv
-    before = _sigterm_like_ctrl_c()
-    try:
-        return _run(argv)
-    except ShmStreamError as error:
-        return _fail(argv, str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail(argv, "interrupted; no unfinished file was kept", INTERRUPTED)
-    except Exception as error:
-        return _fail(argv, f"internal error, please report it: {type(error).__name__}: {error}", 1)
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+    program, argv = argv is None, sys.argv[1:] if argv is None else argv
+    with unfailing_stderr(), interrupts(2, last=program) as settle:
+        try:
+            return _run(argv)
+        except ShmStreamError as error:
+            return _fail(argv, str(error), error.exit_code)
+        except KeyboardInterrupt as error:
+            settle()
+            return _fail(argv, f"interrupted; {str(error) or 'no unfinished file was kept'}", INTERRUPTED)
+        except Exception as error:
+            return _fail(argv, f"internal error, please report it: {type(error).__name__}: {error}", 1)
 
 
 def _run(argv: list[str]) -> int:
@@ -81,6 +81,8 @@ def _announce(job, verbose: int) -> None:
         count = "?" if source.frame_count is None else f"about {source.frame_count}"
         size = f"{source.width}x{source.height}"
         _say(f"{source.path}: {source.kind}, {size}, {count} frames, {float(source.rate):g} fps")
+        if job.memory:
+            _say(str(job.memory))
         _say(f"device {engine.runner.device} · runner {engine.runner.name} · kernel {engine.kernel}")
 
 
@@ -95,6 +97,8 @@ def _conclude(report, arguments) -> int:
     if not arguments.quiet:
         for line in [*live_lines(report), summary(report)]:
             _say(line)
+        if report.memory_warning:
+            _say(f"warning: {report.memory_warning}")
     problems = [f"{output.name} had no connection at the end" for output in report.live if output.lost]
     for problem in [report.input_warning, *problems]:
         if problem:
@@ -128,14 +132,6 @@ def _fail(argv: list[str], message: str, code: int) -> int:
 def _asks_for_traceback(argv: list[str]) -> bool:
     """-v at least twice. Read from the text, because the options themselves may be what is wrong."""
     return sum(1 if text == "--verbose" else len(text) - 1 for text in argv if re.fullmatch("-v+|--verbose", text)) > 1
-
-
-def _sigterm_like_ctrl_c():
-    """Make SIGTERM end the job like Ctrl-C; returns the handler before, or None outside the main thread."""
-    try:
-        return signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:
-        return None
 
 
 if __name__ == "__main__":

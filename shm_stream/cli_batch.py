@@ -6,20 +6,17 @@ Progress, the summary and errors go to stderr; stdout has nothing but the lines 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import re
-import signal
 import sys
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 from .cli import INTERRUPTED
 from .cli_controls import add_controls, controls_of
 from .cli_guides import add_guides
-from .cli_options import Parser, add_delivery, add_networks, parse_time
+from .cli_options import Parser, add_delivery, add_memory, add_networks, parse_time
+from .interrupts import interrupts
 
 DESCRIPTION = "Cut people out of all videos and photos below a folder. A run that was stopped is gone on with."
 EPILOG = """\
@@ -64,6 +61,7 @@ def make_parser() -> Parser:
     _add_run(parser)
     networks = add_networks(parser)
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
+    add_memory(networks, "memory, all processes together (with --cluster: each of them)")
     group = parser.add_argument_group("part of each video")
     group.add_argument("-ss", "--start", metavar="TIME", type=parse_time, default=0.0, help="begin at TIME")
     group.add_argument("-t", "--duration", metavar="TIME", type=parse_time, help="take that long")
@@ -118,7 +116,7 @@ def run_batch(argv: list[str]) -> int:
     from .batch_progress import open_batch_progress
 
     interrupted = False
-    with _one_interrupt(), Batch(batch_options(arguments)) as batch:
+    with interrupts(1), Batch(batch_options(arguments)) as batch:
         progress = open_batch_progress(arguments.progress, quiet=arguments.quiet, verbose=arguments.verbose > 0)
         try:
             with progress:
@@ -130,28 +128,6 @@ def run_batch(argv: list[str]) -> int:
     code = _conclude(batch.results, arguments.quiet, interrupted)
     batch.write_report()  # last: when it cannot be written, all the rest was said
     return code
-
-
-@contextlib.contextmanager
-def _one_interrupt() -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the batch. Impatient ones after it must not cut the ending short."""
-    if threading.current_thread() is not threading.main_thread():  # interrupts are the main thread's
-        yield
-        return
-    came = []
-
-    def interrupt(number: int, frame) -> None:
-        if not came:
-            came.append(number)
-            raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, interrupt) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before):
-            signal.signal(number, handler)
 
 
 def batch_options(arguments: argparse.Namespace):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 
-from .controls import NEUTRAL, Controls
+from .controls import MOST_LOOKAHEAD, NEUTRAL, Controls
 
 DEFAULT_PORT = 8765
 
@@ -24,10 +24,23 @@ def add_controls(parser: argparse.ArgumentParser) -> None:
         "--threshold", metavar="LOW,HIGH", type=_levels, default=NEUTRAL.threshold,
         help="percent of alpha that become 0 and 1; one number: a hard edge there (default: 0,100)",
     )  # fmt: skip
+    add_steadiness(group)
     group.add_argument("--mirror", action="store_true", help="exchange left and right; the background stays")
     group.add_argument(
         "--place", metavar="X,Y,SCALE", type=_numbers, default=NEUTRAL.place,
         help="move people by percent of width and height, and scale them (default: 0,0,1); --place=-20,0,1 to the left",
+    )  # fmt: skip
+
+
+def add_steadiness(group) -> None:
+    """Add the options that steady mattes from frame to frame."""
+    group.add_argument(
+        "--temporal", metavar="PERCENT", type=_number, default=0.0,
+        help="calm flicker: mix in the frame before where it agrees (0 to 100)",
+    )  # fmt: skip
+    group.add_argument(
+        "--lookahead", metavar="N", type=_frames, default=0,
+        help=f"calm flicker with N frames before and after each (0 to {MOST_LOOKAHEAD}); live, it shows N frames later",
     )  # fmt: skip
 
 
@@ -61,6 +74,12 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+
+
+def _frames(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= MOST_LOOKAHEAD):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of frames; give 0 to {MOST_LOOKAHEAD}")
+    return int(text)
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 
+from .cli_controls import add_steadiness
 from .cli_options import Parser, add_networks
 from .errors import InputError, ShmStreamError
 from .labelled import SPLITS
@@ -49,6 +50,7 @@ def make_parser() -> Parser:
     group = parser.add_argument_group("instead of photos")
     group.add_argument("--video", metavar="CLIP", help="measure the matte of a video")
     group.add_argument("--alpha", metavar="TRUTH", help="true alpha of CLIP; without it flicker is measured")
+    add_steadiness(group)
     group = parser.add_argument_group("outputs")
     group.add_argument("--json", metavar="PATH", help="also write all figures as JSON; - prints JSON instead of lines")
     group.add_argument("--html", metavar="PATH", help="also write a page with the worst and the median photos")
@@ -83,6 +85,8 @@ def _check_together(arguments: argparse.Namespace) -> None:
     if arguments.video is None:
         if arguments.alpha is not None:
             raise InputError("--alpha is the truth of a --video; labels of photos lie beside them as X.alpha.png")
+        if arguments.temporal or arguments.lookahead:
+            raise InputError("--temporal and --lookahead need the frames of a --video")
         if arguments.folder is None:
             raise InputError("give a FOLDER of labelled photos, or --video CLIP (see shm-stream eval --help)")
         return

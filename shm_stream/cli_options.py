@@ -15,6 +15,7 @@ from .cli_live import add_live, live_options
 from .delivery import PREMULTIPLIED, STRAIGHT, TARGETS
 from .errors import InputError
 from .live_target import OBS_PORT, STDOUT_FORMATS
+from .obs_setup import FOUND
 from .preset import PRESETS
 from .runners import RUNNERS
 
@@ -63,6 +64,7 @@ def make_parser() -> Parser:
     add_delivery(parser)
     networks = add_networks(parser)
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
+    add_memory(networks, "memory")
     _add_range(parser)
     add_live(parser)
     add_guides(parser)
@@ -99,6 +101,11 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument(
         "--obs", metavar="PORT", nargs="?", type=_whole, const=OBS_PORT, help=f"live alpha for OBS ({OBS_PORT})"
     )
+    group.add_argument(
+        "--obs-setup", metavar="ADDRESS", nargs="?", const=FOUND,
+        help="make the source in OBS too, at ws://HOST:PORT (default: what OBS's settings say; a password comes from "
+        "there or from OBS_WEBSOCKET_PASSWORD)",
+    )  # fmt: skip
     group.add_argument("--bitrate", metavar="BITS", type=parse_bitrate, help="of pushes and .m3u8, such as 4M")
     group.add_argument("--stdout-format", choices=STDOUT_FORMATS, default="nut", help="of -o - (default: nut)")
     group.add_argument("--codec", metavar="NAME", help="video encoder of the composite, such as libx265")
@@ -131,6 +138,12 @@ def add_networks(parser: Parser):
     group.add_argument("--runner", choices=[*RUNNERS], help="what runs the networks (default: the fastest there)")
     group.add_argument("--tnet-size", metavar="N", type=_whole, help="T-Net reads about N x N pixels of each frame")
     return group
+
+
+def add_memory(group, of_what: str) -> None:
+    """Add the bound of memory."""
+    text = f"stay below that much {of_what}, such as 900M or 2G, if need be slower"
+    group.add_argument("--max-memory", metavar="SIZE", type=parse_memory, help=text)
 
 
 def _add_range(parser: Parser) -> None:
@@ -183,6 +196,15 @@ def parse_bitrate(text: str) -> int:
     if not 10_000 <= bits <= 1_000_000_000:
         raise argparse.ArgumentTypeError(f"'{text}' is not a bit rate; give bits a second such as 2500k or 4M")
     return bits
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of `900M`, `1.5G` or `2000000000`. Raises ArgumentTypeError."""
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?)([kMGT]?)B?", text, re.ASCII)
+    size = round(float(match[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[match[2]]) if match else 0
+    if size < 1_000_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size of memory; give bytes such as 900M or 2G")
+    return size
 
 
 def _whole(text: str) -> int:

@@ -18,7 +18,8 @@ def _live(report) -> str:
     dropped = f" · {counted(report.dropped, 'older frame')} dropped to keep up" if report.dropped else ""
     changed = f" · quality changed {counted(report.quality_changes, 'time')}, at the end {report.quality}"
     again = f" · connected again {counted(report.reconnects, 'time')}" if report.reconnects else ""
-    return dropped + (changed if report.quality_changes else "") + again
+    paused = f" · paused for {report.paused_seconds:.0f} s while nobody watched" if report.paused_seconds else ""
+    return dropped + (changed if report.quality_changes else "") + again + paused
 
 
 def live_lines(report) -> list[str]:

@@ -72,6 +72,10 @@ class Desk:
         here = ids.index(self.background) if self.background in ids else (-1 if by > 0 else 0)
         self.show(ids[(here + by) % len(ids)])
 
+    def line(self) -> str:
+        """How the job does at the moment, for a terminal."""
+        return f"paused, nobody watches; {self.figures.line()}" if self.job.idle.paused else self.figures.line()
+
     def close(self) -> None:
         """Nothing is steered from here any more; what was brought along is deleted."""
         self.job.watchers.remove(self.figures.note)

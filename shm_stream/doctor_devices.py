@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from .cameras import LOOPBACK_DRIVER, Camera, list_cameras
 from .doctor import ABSENT, OK, Check
+from .obs_settings import obs_server
 
 MODPROBE = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=shm-stream"
 LOOPBACK_INSTALL = f"sudo apt install v4l2loopback-dkms && {MODPROBE}"
 VIDEO_GROUP = "sudo usermod -aG video $USER  and log in again"
-OBS_PORT = 4455
-OBS_SETTINGS = "obs-studio/plugin_config/obs-websocket/config.json"
-OBS_MENU = "in OBS: Tools, WebSocket Server Settings, Enable"
 
 
 def check_cameras(folder: Path = Path("/dev")) -> Check:
@@ -69,15 +67,15 @@ def check_pipewire(runtime: Path | None = None) -> Check:
     return Check("PipeWire", ABSENT, "not installed", "sudo apt install pipewire wireplumber")
 
 
-def check_obs(settings: Path | None = None) -> Check:
+def check_obs(folders: list[Path] | None = None) -> Check:
     """OBS Studio, and whether its websocket server can be reached."""
-    settings = settings or Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / OBS_SETTINGS
-    port = _obs_port(settings)
-    if _answers(port):
-        return Check("OBS", OK, f"its websocket answers at port {port}")
+    server = obs_server(folders)
+    if _answers(server.port):
+        cure = None if find_spec("websocket") else "for --obs-setup: pip install 'shm-stream[obs]'"
+        return Check("OBS", OK, f"its websocket answers at port {server.port}", cure)
     if shutil.which("obs") is None:
         return Check("OBS", ABSENT, "not installed, or not on the PATH", "sudo apt install obs-studio")
-    return Check("OBS", ABSENT, f"installed; nothing answers at websocket port {port}", f"start it; {OBS_MENU}")
+    return Check("OBS", ABSENT, f"installed; nothing answers at websocket port {server.port}", server.cure)
 
 
 def check_programs() -> Check:
@@ -103,13 +101,6 @@ def _users(devices: list[Camera]) -> str:
         except OSError:
             continue  # it has ended, or is somebody else's
     return f", in use by {', '.join(sorted(users))}" if users else ""
-
-
-def _obs_port(settings: Path) -> int:
-    try:
-        return int(json.loads(settings.read_text(encoding="utf-8"))["server_port"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return OBS_PORT
 
 
 def _answers(port: int) -> bool:

@@ -20,9 +20,9 @@ class Subject:
     alpha: np.ndarray
     """[H, W] float32 in 0..1"""
     picture: Picture | None = None
-    """RGB or planes, for composites."""
+    """RGB, float32 RGB or planes, for composites."""
     foreground: np.ndarray | None = None
-    """[H, W, 3] uint8 straight colours, for outputs that want them."""
+    """[H, W, 3] straight colours, uint8 or float32, for outputs that want them."""
     bounds: Bounds = Bounds()
     """Which no edit of alpha leaves."""
 

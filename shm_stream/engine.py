@@ -5,6 +5,8 @@ Each stage may run in a thread of its own: a stage touches only the work item it
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from . import native
@@ -12,8 +14,10 @@ from .engine_fuse import FuseStage
 from .errors import InputError
 from .fuse import gather
 from .fuse_arguments import Picture
+from .lookahead import Lookahead, check_lookahead
 from .prior import Prior, PriorState, tnet_shape
 from .quality import Level
+from .temporal import TemporalSmoothing
 from .tiles import TILE, active_blocks, active_tiles
 from .user_trimap import impose, trimap_logits
 from .work import Work
@@ -22,15 +26,23 @@ from .work import Work
 class Engine(FuseStage):
     """Runs one stream of frames through `runner`; the prior alpha makes it stateful (`reset` forgets it)."""
 
-    def __init__(self, runner, *, tnet_size: int, uses_prior: bool = True, dense: bool = False, **fusing):
-        """`dense`: M-Net draws the whole frame instead of the parts where it can matter. `fusing`: as `FuseStage`."""
+    def __init__(
+        self, runner, *, tnet_size: int, uses_prior: bool = True, dense: bool = False, lookahead: int = 0, **fusing
+    ):
+        """`dense`: M-Net draws the whole frame instead of the parts where it can matter. `lookahead`: how many later
+        frames steady the trimap of each; as many are kept back. `fusing`: as `FuseStage`."""
         super().__init__(**fusing)
         check_tnet_size(tnet_size)
+        check_lookahead(lookahead)
         self.runner = runner
         self.tnet_size = tnet_size
         self.most_drawn = 1.0
+        self.only_tiles = False
+        """Whether M-Net's input is never a whole frame, which takes hundreds of bytes a pixel."""
         self._uses_prior = uses_prior
         self._prior = Prior()
+        self.lookahead = Lookahead(lookahead, self._take_logits, self._wait_for_logits) if lookahead else None
+        self._smoothing = TemporalSmoothing()
         # without a halo M-Net sees the whole frame at once, and no part can be computed alone
         self._dense = dense or runner.halo == 0
         self._gathered: np.ndarray | None = None  # M-Net's input, used by one thread only
@@ -41,13 +53,22 @@ class Engine(FuseStage):
         return native.path_name()
 
     @property
+    def draws_whole_frames(self) -> bool:
+        """Whether M-Net's input is a whole frame in float32, as with `dense` or without a halo."""
+        return self._dense and not hasattr(self.runner, "draw")
+
+    @property
     def stages(self) -> list:
         """(name, function) for `pipeline.run`."""
-        return [("tnet", self.tnet), ("mnet", self.mnet), ("fuse", self.fuse)]
+        ahead = [("lookahead", self.lookahead)] if self.lookahead else []
+        return [("tnet", self.tnet), *ahead, ("mnet", self.mnet), ("fuse", self.fuse)]
 
     def reset(self) -> None:
         """Forget the previous frame. Only while no frame is between the stages."""
         self._prior.reset()
+        self._smoothing.state = None
+        if self.lookahead:
+            self.lookahead.reset()
 
     def use(self, level: Level, size: tuple[int, int]) -> None:
         """Let the networks cost no more than `level` from the next frame on; `size`: (H, W) of frames. From any thread:
@@ -64,17 +85,27 @@ class Engine(FuseStage):
         """Go on after the frame that left `state`. Only while no frame is between the stages."""
         self._prior.restore(state)
         self.guides.resume(state.person)
+        self._smoothing.state = None if state.smoothed is None else PriorState(state.picture, state.smoothed)
+        if self.lookahead:
+            self.lookahead.restore(state)
 
     def tnet(self, work: Work) -> Work:
         """Reduced frame and prior alpha → logits; or a user's trimap → logits."""
+        if work.after_pause:
+            self._prior.reset()
         shape = tnet_shape(*work.frame.size, self.tnet_size)
         if not self._read_trimap(work, work.frame.picture, shape):
             x = self._prior.tnet_input(work.frame.picture, shape)
             work.logits = np.ascontiguousarray(self.runner.tnet(x))  # torch may answer in channels-last order
-        work.new_scene, work.state = self._prior.at_cut, PriorState(self._prior.picture, work.logits)
+        self._note(work)
         if self._uses_prior:
             self._prior.remember(work.logits)
         return work
+
+    def _note(self, work: Work) -> None:
+        """What T-Net's stage knows of the frame and leaves to the next."""
+        work.new_scene, work.reduced = self._prior.at_cut or work.after_pause, self._prior.picture
+        work.left = PriorState(work.reduced, work.logits)
 
     def _read_trimap(self, work: Work, picture: Picture, shape: tuple[int, int]) -> bool:
         """Whether a user's trimap, the work's own or that of the guides, takes the place of T-Net, which would see
@@ -88,6 +119,8 @@ class Engine(FuseStage):
 
     def mnet(self, work: Work) -> Work:
         """Full-size frame and trimap → alpha_raw, where alpha depends on it; elsewhere 0.5 is least wrong."""
+        self._smooth(work)
+        work.steadied = work.logits
         work = self._draw_alpha_raw(work)
         if work.trimap is not None:
             alpha = self.alpha(work)
@@ -95,13 +128,32 @@ class Engine(FuseStage):
             self._take_alpha(work, alpha)
         return work
 
+    def _smooth(self, work: Work) -> None:
+        """Here, not in T-Net's stage, which is the longer one, and whose next frame needs the logits as they were."""
+        percent = self.controls.setting.controls.temporal
+        if percent == 0:
+            self._smoothing.state = None
+            return
+        self._wait_for_logits(work)
+        smoothed = self._smoothing(work, percent)
+        work.left = replace(work.left, smoothed=smoothed)
+        if smoothed is not work.logits:
+            self._take_logits(work, smoothed)
+
+    def _wait_for_logits(self, work: Work) -> None:
+        """Returns when they can be read: at once on a CPU."""
+
+    def _take_logits(self, work: Work, logits: np.ndarray) -> None:
+        """Let M-Net and fusion read logits [3, h, w] instead of those that T-Net gave."""
+        work.logits = logits
+
     def _draw_alpha_raw(self, work: Work) -> Work:
         if hasattr(self.runner, "draw"):
             return self._draw_blocks(work)
         height, width = work.frame.size
         side = TILE - TILE % self.runner.multiple
         wanted = None if self._dense else active_tiles(work.logits, height, width, side)
-        if wanted is None or self._whole_is_cheaper(len(wanted), side, height, width):
+        if wanted is None or (not self.only_tiles and self._whole_is_cheaper(len(wanted), side, height, width)):
             work.alpha_raw = np.ascontiguousarray(self._draw(work, 0, 0, height, width))
             return work
         work.alpha_raw = self._borrow(work, (height, width), np.float32)

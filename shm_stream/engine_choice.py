@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import native
-from .controls import NEUTRAL
 from .device import choose_device
 from .engine import Engine
 from .hardware_decoder import frames_can_stay
@@ -19,8 +18,11 @@ def choose_runner(preset: str, runner, device: str):
 
 
 def frames_stay_on_gpu(options) -> bool:
-    """Whether frames are decoded on the GPU that the networks run on, and need not leave it. Raises InputError."""
-    if not frames_can_stay(options.hwaccel):
+    """Whether frames are decoded on the GPU that the networks run on, and need not leave it. Raises InputError.
+
+    With a lookahead they leave it: those that wait are kept on the host.
+    """
+    if not frames_can_stay(options.hwaccel) or options.lookahead:
         return False
     loaded = getattr(options.runner, "device", None)  # a runner, not the name of one
     return (loaded or choose_device(options.device, options.runner)).startswith("cuda")
@@ -33,8 +35,8 @@ def stays_planar(source, sinks: dict, vcam: str | None) -> bool:
 
 
 def fine_kinds(sinks: dict, source, options) -> set[str]:
-    """The kinds that are made in float32: whoever takes them keeps more than 8 bits, and no control can edit them."""
-    if options.panel or source.live or options.controls != NEUTRAL:
+    """The kinds that are made in float32: whoever takes them keeps more than 8 bits, and there is time for it."""
+    if options.panel or source.live:
         return set()
     kinds = {sink.kind for sink in sinks.values() if getattr(sink, "fine", False)}
     return kinds - {"composite"} if options.vcam else kinds

@@ -15,7 +15,7 @@ still reads it. Pinned memory comes from PyTorch's host cache, which knows the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -28,17 +28,18 @@ from .colour import ColourTags
 from .controls import Controls
 from .device_pictures import Transfer, fuse_composite, gather, prepare
 from .device_planes import DevicePlanes
-from .edit import edit_subject
+from .edit import Subject, edit_subject
 from .engine import Engine
 from .engine_fuse import edits_of
+from .fine_outputs import fine_outputs
 from .foreground import estimate_foreground
 from .fuse_arguments import Picture
 from .hold import copy_picture
 from .light import logits_of
 from .live_controls import Setting
-from .placement import mirrored
+from .placement import mirrored_frame
 from .prepare import reduces
-from .prior import PriorState, tnet_shape
+from .prior import tnet_shape
 from .work import Work
 from .yuv_planes import YuvPlanes
 
@@ -86,19 +87,20 @@ class CudaEngine(Engine):
         if self._previous is not None:
             self._previous.on_device.logits_ready.synchronize()
             self._prior.remember(self._previous.logits)
+        if work.after_pause:
+            self._prior.reset()
         shape = tnet_shape(*work.frame.size, self.tnet_size)
         with on_stream(self._tnet_stream):
             frame = self._transfer.upload_picture(self._picture(work))
             reduced = self._reduce(work, frame, shape)
         x = None if self._read_trimap(work, reduced, shape) else self._prior.tnet_input(reduced, shape)
-        work.new_scene = self._prior.at_cut
         with on_stream(self._tnet_stream):
             logits = self._transfer.upload(work.logits) if x is None else self._tnet_logits(x)
             if x is not None:
                 work.logits = self._transfer.download(logits)
-            work.state = PriorState(self._prior.picture, work.logits)
             work.on_device = OnDevice(frame, logits, Event())
             work.on_device.logits_ready.record(self._tnet_stream)
+        self._note(work)
         if self._uses_prior:
             self._previous = Work(work.frame, logits=work.logits, on_device=work.on_device)
         return work
@@ -135,6 +137,15 @@ class CudaEngine(Engine):
             there.alpha_raw = alpha_raw[0, 0, :height, :width].float().contiguous()
         return work
 
+    def _wait_for_logits(self, work: Work) -> None:
+        work.on_device.logits_ready.synchronize()
+
+    def _take_logits(self, work: Work, logits: np.ndarray) -> None:
+        work.logits, there = logits, work.on_device
+        there.replaced.append(there.logits)
+        with on_stream(self._mnet_stream):
+            there.logits = self._transfer.upload(logits)
+
     def _take_alpha(self, work: Work, alpha: np.ndarray) -> None:
         work.logits = logits_of(alpha)
         with on_stream(self._mnet_stream):
@@ -146,8 +157,10 @@ class CudaEngine(Engine):
         behind = setting.background
         there.logits_ready.synchronize()  # long past: a blurred background reads the logits on the host
         background = self._behind(work, behind) if "composite" in wanted else None
+        fine_behind = self._fine_background(work, behind) if "composite" in fine else None
         edits = edits_of(setting, self.guides)
-        foreground = self._edit_on_host(work, edits, background) if edits else None
+        drawn = self._guided(work, self.alpha(work), edits.mirror) if edits else None
+        foreground = self._edit_on_host(work, drawn, edits, background) if edits else None
         with on_stream(self._mnet_stream):
             there.background = there.frame if background is None else self._transfer.keep(background)
             composite, alpha = fuse_composite(there.logits, there.alpha_raw, there.frame, there.background)
@@ -161,7 +174,8 @@ class CudaEngine(Engine):
         if host_alpha is not None:
             self.wait(work)
             self._add_foreground(work, host_alpha, foreground)
-            work.outputs |= self._fine_outputs(work, setting, host_alpha, fine)
+        if fine:
+            work.outputs |= fine_outputs(work.frame.fine, drawn or Subject(host_alpha), edits, fine, fine_behind)
 
     def _composite(self, picture: list[Tensor], tags: ColourTags | None) -> Picture:
         if self._composites_stay and len(picture) == 3:
@@ -177,20 +191,17 @@ class CudaEngine(Engine):
     def _mirror(self, work: Work) -> None:
         there = work.on_device
         there.logits_ready.synchronize()
-        work.frame, work.mirrored = replace(work.frame, picture=mirrored(work.frame.picture)), True
+        work.frame, work.mirrored = mirrored_frame(work.frame), True
         work.logits = np.ascontiguousarray(work.logits[..., ::-1])
         with on_stream(self._mnet_stream):
             frame = self._transfer.upload_picture(self._picture(work))
             self._replace(work, frame, there.logits.flip(2), there.alpha_raw.flip(1))
 
-    def _edit_on_host(self, work: Work, edits: Controls, background: Picture | None) -> np.ndarray | None:
+    def _edit_on_host(self, work: Work, drawn: Subject, edits: Controls, background) -> np.ndarray | None:
         """What the controls say, done on the CPU; returns the foreground where an output wants one."""
         own = self._picture(work)
-        picture = own if "composite" in self.outputs else None
-        subject = self._guided(work, self.alpha(work), picture, edits.mirror)
-        if self.outputs & {"foreground", "transparent"}:
-            subject.foreground = estimate_foreground(work.frame.pixels, subject.alpha)
-        subject = edit_subject(subject, edits, background)
+        picture = own if "composite" in self.outputs - self.fine else None
+        subject = edit_subject(self._coloured(work, drawn, picture), edits, background)
         with on_stream(self._mnet_stream):
             frame = self._transfer.upload_picture(own if subject.picture is None else subject.picture)
             logits, alpha = (self._transfer.upload(array) for array in (logits_of(subject.alpha), subject.alpha))

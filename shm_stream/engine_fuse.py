@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from .background import Background
 from .buffers import BufferPool, Canvas
 from .controls import NEUTRAL, Controls
 from .edit import Subject, edit_subject
@@ -18,7 +19,7 @@ from .guides import Guides
 from .hold import Held, copy_picture
 from .light import logits_of
 from .live_controls import LiveControls, Setting
-from .placement import mirrored
+from .placement import mirrored, mirrored_frame
 from .planes import new_planes
 from .prior import softmax
 from .trimap import Trimap
@@ -34,8 +35,7 @@ class FuseStage:
         """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`, or LiveControls
         as `controls`, which bring one that may change from frame to frame.
 
-        `fine`: which outputs are float32, 0 to 1, instead of uint8; these composites are never planes. Controls leave
-        their colours as they are.
+        `fine`: which outputs are float32, 0 to 1, instead of uint8; these composites are never planes.
         `guides`: what a user says about where people are.
         `planar`: composites of frames that are planes stay planes, of the same matrix and range.
         """
@@ -65,27 +65,34 @@ class FuseStage:
     def _fuse(self, work: Work, setting: Setting) -> None:
         wanted, fine, edits = self.outputs - self.fine, self.outputs & self.fine, edits_of(setting, self.guides)
         frame, background, composite = self._pictures(work, setting) if "composite" in wanted else (None, None, None)
+        behind = self._fine_background(work, setting.background) if "composite" in fine else None
+        drawn = self._guided(work, self._alpha_as_drawn(work), edits.mirror) if edits else None
         foreground, estimates = None, wanted & {"foreground", "transparent"}
         if edits:
-            frame, foreground = self._edit(work, edits, frame, background)
+            frame, foreground = self._edit(work, drawn, edits, frame, background)
         size = work.frame.size
         alpha8 = self._borrow(work, size, np.uint8) if wanted & {"alpha", "transparent"} else None
         alpha = self._borrow(work, size, np.float32) if fine or (estimates and foreground is None) else None
-        fuse_composite(work.logits, work.alpha_raw, frame, background, composite=composite, alpha=alpha, alpha8=alpha8)
+        rooms = {"composite": composite, "alpha": alpha, "alpha8": alpha8}
+        if any(room is not None for room in rooms.values()):  # of edited colours alone there is nothing left to fuse
+            fuse_composite(work.logits, work.alpha_raw, frame, background, **rooms)
         if estimates and foreground is None:
             foreground = estimate_foreground(work.frame.pixels, alpha)
         transparent = self._transparent(work, foreground, alpha8) if "transparent" in wanted else None
         made = {"composite": composite, "alpha": alpha8, "foreground": foreground, "transparent": transparent}
-        work.outputs = {kind: made[kind] for kind in wanted} | self._fine_outputs(work, setting, alpha, fine)
+        work.outputs = {kind: made[kind] for kind in wanted}
+        if fine:
+            work.outputs |= fine_outputs(work.frame.fine, drawn or Subject(alpha), edits, fine, behind)
 
-    def _edit(self, work: Work, edits: Controls, frame: Picture | None, background: Picture | None) -> tuple:
-        """(picture to composite, foreground where an output wants one); `work` holds the edited alpha from here on."""
+    def _alpha_as_drawn(self, work: Work) -> np.ndarray:
+        """[H, W] float32, of a buffer that goes round."""
         drawn = self._borrow(work, work.frame.size, np.float32)
         fuse_composite(work.logits, work.alpha_raw, alpha=drawn)
-        subject = self._guided(work, drawn, frame, edits.mirror)
-        if self.outputs & {"foreground", "transparent"}:
-            subject.foreground = estimate_foreground(work.frame.pixels, subject.alpha)
-        subject = edit_subject(subject, edits, background)
+        return drawn
+
+    def _edit(self, work: Work, drawn: Subject, edits: Controls, frame: Picture | None, background) -> tuple:
+        """(picture to composite, foreground where an output wants one); `work` holds the edited alpha from here on."""
+        subject = edit_subject(self._coloured(work, drawn, frame), edits, background)
         self._take_alpha(work, subject.alpha)
         return subject.picture, subject.foreground
 
@@ -93,16 +100,22 @@ class FuseStage:
         """Let fusion give alpha [H, W] float32."""
         work.logits, work.alpha_raw = logits_of(alpha), alpha
 
-    def _guided(self, work: Work, alpha: np.ndarray, picture: Picture | None, mirror: bool) -> Subject:
+    def _coloured(self, work: Work, drawn: Subject, picture: Picture | None) -> Subject:
+        """With the picture to composite, and foreground colours where an output of 8 bits wants them."""
+        estimates = (self.outputs - self.fine) & {"foreground", "transparent"}
+        colours = estimate_foreground(work.frame.pixels, drawn.alpha) if estimates else None
+        return replace(drawn, picture=picture, foreground=colours)
+
+    def _guided(self, work: Work, alpha: np.ndarray, mirror: bool) -> Subject:
         """The subject, as far as the guides say that it is one."""
         bounds = self.guides.bounds(work.frame, mirror)
         chosen = self.guides.choose(alpha, work.new_scene)
         if self.guides.person is not None:
-            work.state = replace(work.state, person=self.guides.followed)
-        return Subject(bounds.apply(chosen), picture, bounds=bounds)
+            work.left = replace(work.left, person=self.guides.followed)
+        return Subject(bounds.apply(chosen), bounds=bounds)
 
     def _mirror(self, work: Work) -> None:
-        work.frame, work.mirrored = replace(work.frame, picture=mirrored(work.frame.picture)), True
+        work.frame, work.mirrored = mirrored_frame(work.frame), True
         work.logits = np.ascontiguousarray(work.logits[..., ::-1])
         work.alpha_raw = mirrored(work.alpha_raw)
 
@@ -115,11 +128,11 @@ class FuseStage:
             card = self.controls.slate.planes_at if self._composites_planes(work) else self.controls.slate.at
             work.outputs["composite"] = copy_picture(card(work.frame))
 
-    def _fine_outputs(self, work: Work, setting: Setting, alpha: np.ndarray, kinds) -> dict[str, np.ndarray]:
-        """float32 outputs of these kinds, from alpha [H, W] float32."""
-        behind = setting.background
-        background = behind.at(work.frame, self._probability(work, behind)) if "composite" in kinds else None
-        return fine_outputs(work.frame, alpha, kinds, background)
+    def _fine_background(self, work: Work, behind: Background) -> np.ndarray:
+        """[H, W, 3] float32 RGB; the scene itself is as precise as it came. Asked for before edits change logits."""
+        if behind.kind == "off":
+            return work.frame.fine
+        return behind.at(work.frame, self._probability(work, behind)) * np.float32(1 / 255)
 
     def alpha(self, work: Work) -> np.ndarray:
         """Logits and alpha_raw → alpha [H, W] float32 in 0..1, a fresh array."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import evaluate_video
+from .controls import Controls
 from .errors import InputError
 from .eval_report import render_report
 from .eval_text import Setup, Table, describe_setup, to_json
@@ -128,15 +129,16 @@ def run_video(arguments: argparse.Namespace, say: Callable[[str], None]) -> Outc
     if arguments.alpha is not None:
         measure, figures = evaluate_video.measure_against_truth, evaluate_video.TRUTH_FIGURES
     matting, setup = load(arguments)
+    steadiness = {"temporal": Controls(temporal=arguments.temporal).temporal, "lookahead": arguments.lookahead}
     names = {name: str(path) for name, path in zip(("video", "truth"), inputs)}
     table = Table(figures)
     if not arguments.quiet:
         say(heading([*names.items(), *setup.lines]))
     with open_progress(sources[0].frame_count, quiet=arguments.quiet) as progress:
-        result = measure(matting, *sources, progress.update)
+        result = measure(matting, *sources, progress.update, **steadiness)
     say(table.titles())
     say(table.row("", result.figures))
-    return Outcome(to_json(setup, figures, names | result.figures), problem=result.warning)
+    return Outcome(to_json(setup, figures, names | steadiness | result.figures), problem=result.warning)
 
 
 def heading(lines: list[tuple[str, str]]) -> str:

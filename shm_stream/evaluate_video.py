@@ -5,8 +5,9 @@ One frame and its predecessor are held; figures are summed up as they come, so m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import tee
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from .errors import InputError
 from .evaluate import Figure
 from .frame import Frame
-from .matting_api import Matting
+from .matting_api import Matting, VideoMatting
 from .measures import compare
 from .measures_video import dtssd, flicker, flow_to_previous
 from .prior import is_cut
@@ -65,16 +66,16 @@ class Mean:
 
 
 def measure_against_truth(
-    matting: Matting, source: Source, truths: Source, on_frame: Callable[[int], None]
+    matting: Matting, source: Source, truths: Source, on_frame: Callable[[int], None], **steadiness
 ) -> VideoResult:
     """TRUTH_FIGURES of the matte of `source`; `truths` gives the true alpha as the luma of its frames.
 
-    Raises InputError when they differ in number or size.
+    `steadiness`: options of `Matting.video`. Raises InputError when source and truths differ in number or size.
     """
     count = check_pair(source, truths)
-    video, sums, previous = matting.video(), {figure.key: Mean() for figure in TRUTH_FIGURES[:5]}, None
-    for frame, other in zip(source, truths):
-        alpha, truth = video(frame.pixels), true_alpha(frame, other)
+    video, sums, previous = matting.video(**steadiness), {figure.key: Mean() for figure in TRUTH_FIGURES[:5]}, None
+    for frame, alpha, other in zip(*with_alphas(source, [video]), truths):
+        truth = true_alpha(frame, other)
         for key, value in compare(alpha, truth).rvm.items():
             sums[key].add(value)
         # a first frame of another size has no dtSSD with the next; folders may hold such
@@ -83,6 +84,12 @@ def measure_against_truth(
         previous = (alpha, truth)
         on_frame(frame.index + 1)
     return VideoResult({key: mean.value for key, mean in sums.items()} | {"frames": count}, source.warning)
+
+
+def with_alphas(source: Source, videos: list[VideoMatting]) -> list[Iterator]:
+    """The frames of `source`, then the alphas that each of `videos` gives them; to be read in step."""
+    frames, *copies = tee(source, 1 + len(videos))
+    return [frames, *(video.alphas(frame.pixels for frame in copy) for video, copy in zip(videos, copies))]
 
 
 def check_pair(source: Source, truths: Source) -> int:
@@ -105,15 +112,18 @@ def true_alpha(frame: Frame, truth: Frame) -> np.ndarray:
     return np.float32(cv2.cvtColor(truth.pixels, cv2.COLOR_RGB2GRAY)) / np.float32(255)
 
 
-def measure_flicker(matting: Matting, source: Source, on_frame: Callable[[int], None]) -> VideoResult:
+def measure_flicker(
+    matting: Matting, source: Source, on_frame: Callable[[int], None], **steadiness
+) -> VideoResult:
     """FLICKER_FIGURES of `source`: how much the prior channel steadies alpha. Raises InputError for a single frame.
 
-    At a scene cut the pictures have no motion in common, so such pairs are left out.
+    `steadiness`: options of `Matting.video` that do so, too. At a scene cut the pictures have no motion in common, so
+    such pairs are left out.
     """
-    videos = (matting.video(), matting.video(prior=False))
+    videos = [matting.video(**steadiness), matting.video(prior=False)]
     sums, previous, cuts, count = (Mean(), Mean()), None, 0, 0
-    for frame in source:
-        pixels, alphas = frame.pixels, [video(frame.pixels) for video in videos]
+    for frame, *alphas in zip(*with_alphas(source, videos)):
+        pixels = frame.pixels
         if previous is not None and _cut_between(previous[0], pixels):
             cuts += 1
         elif previous is not None:

@@ -7,6 +7,7 @@ tifffile, which states whether alpha is premultiplied. Both are extras (`pip ins
 
 from __future__ import annotations
 
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 
@@ -22,6 +23,9 @@ SUFFIXES = frozenset({".png", ".tif", ".tiff", ".exr"})
 """Extensions that hold more than 8 bits."""
 BT709_PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 HIGHEST_HALF = 65504.0
+SQUARE = Fraction(1)
+ASPECT_DENOMINATOR = 200
+"""Enough for the pixels of all video formats, such as 64:45, whose float32 value is a little beside."""
 
 
 def check_packages(suffix: str) -> None:
@@ -39,14 +43,15 @@ def _package(name: str, suffix: str):
         raise InputError(problem) from None
 
 
-def write_fine(path: Path, picture: np.ndarray, convention: Convention) -> None:
+def write_fine(path: Path, picture: np.ndarray, convention: Convention, pixel_aspect: Fraction = SQUARE) -> None:
     """[H, W] alpha, [H, W, 3] RGB or [H, W, 4] RGBA float32, already by `convention`, into a file of SUFFIXES.
 
+    `pixel_aspect`: width by height of a pixel, which only EXR files can say.
     Raises OSError, or what the packages raise.
     """
     suffix = path.suffix.lower()
     if suffix == ".exr":
-        _write_exr(path, picture, convention)
+        _write_exr(path, picture, convention, pixel_aspect)
     elif suffix == ".png":
         _write_png(path, levels(picture, 65535).astype(np.uint16))
     else:
@@ -66,19 +71,30 @@ def _write_tiff(path: Path, values: np.ndarray, convention: Convention) -> None:
     _package("tifffile", ".tif").imwrite(path, values, compression="zlib", metadata=None, **colour)
 
 
-def _write_exr(path: Path, picture: np.ndarray, convention: Convention) -> None:
+def _write_exr(path: Path, picture: np.ndarray, convention: Convention, pixel_aspect: Fraction) -> None:
     package = _package("OpenEXR", ".exr")
     if picture.ndim == 2:
         picture = cv2.merge([picture] * 3)  # a matte: grey for every reader
     names = "RGBA"[: picture.shape[2]]
     half = np.clip(picture, -HIGHEST_HALF, HIGHEST_HALF).astype(np.float16)
     header = {"type": package.scanlineimage, "compression": package.ZIP_COMPRESSION}
+    header["pixelAspectRatio"] = float(pixel_aspect)
     if convention.linear:
         header |= {"chromaticities": BT709_PRIMARIES, "colorInteropID": "lin_rec709_scene"}
     if len(names) == 4:
         header["alphaMode"] = convention.alpha_mode
     channels = {name: np.ascontiguousarray(half[..., index]) for index, name in enumerate(names)}
     package.File(header, channels).write(str(path))
+    if not _is_complete(package, path):
+        raise OSError(None, "the disk did not take all of it; is it full?")
+
+
+def _is_complete(package, path: Path) -> bool:
+    """OpenEXR says nothing when the last bytes of a file, which it holds back, find no room."""
+    try:
+        return package.InputFile(str(path)).isComplete()
+    except OSError:
+        return False
 
 
 def read_exr(path: Path) -> np.ndarray:
@@ -88,9 +104,9 @@ def read_exr(path: Path) -> np.ndarray:
     """
     package = _package("OpenEXR", ".exr")
     try:
-        part = package.File(str(path), separate_channels=True).parts[0]
+        part = package.File(str(path), separate_channels=True).parts[0]  # there is none in a file that was cut off
         channels = {name: channel.pixels for name, channel in part.channels.items()}
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:
         raise InputError(f"cannot read {path} as OpenEXR: it is damaged or incomplete") from error
     names = ["R", "G", "B"] if "R" in channels else ["Y"] * 3
     if not set(names) <= set(channels):
@@ -98,6 +114,12 @@ def read_exr(path: Path) -> np.ndarray:
         raise InputError(f"{path} has no channels R, G and B (found: {found}); write the picture as its first layer")
     linear = cv2.merge([np.ascontiguousarray(channels[name], np.float32) for name in names])
     return srgb_from_linear(_in_display_window(np.nan_to_num(linear), part.header))
+
+
+def exr_pixel_aspect(path: Path) -> Fraction:
+    """Width by height of a pixel of a file that `read_exr` could read; what makes no sense counts as square."""
+    said = _package("OpenEXR", ".exr").File(str(path), header_only=True).header().get("pixelAspectRatio", 1.0)
+    return Fraction(said).limit_denominator(ASPECT_DENOMINATOR) if 0.1 <= said <= 10 else SQUARE
 
 
 def _in_display_window(pixels: np.ndarray, header: dict) -> np.ndarray:

@@ -38,6 +38,8 @@ class JobOptions:
     """T-Net's input has about tnet_size squared pixels; None for the preset's own."""
     dense: bool = False
     """Run M-Net on whole frames instead of the tiles where it can matter."""
+    lookahead: int = 0
+    """How many later frames steady the matte of each, 0 to 8; a live output comes as many frames later."""
     start: float = 0.0
     """Seconds to skip."""
     duration: float | None = None
@@ -69,6 +71,8 @@ class JobOptions:
     target: str | None = None
     """`nuke`, `resolve`, `premiere`, `obs` or `web`: outputs as that program takes them."""
     overwrite: bool = False
+    max_memory: int | None = None
+    """Bytes of resident memory that the process is to stay below; None: what is quickest."""
     controls: Controls = NEUTRAL
     """What is done to the edges and where people stand."""
     trimap: str | os.PathLike | None = None
@@ -89,5 +93,8 @@ class JobOptions:
     """`nut` or `rawvideo`."""
     obs: int | None = None
     """Port at which OBS Studio may fetch cut-outs with alpha."""
+    obs_setup: str | None = None
+    """OBS's websocket server (ws://HOST:PORT, or "auto" for what OBS's settings say), to have it show these cut-outs.
+    The password is OBS_WEBSOCKET_PASSWORD in the environment, else what OBS's settings say."""
     part: Part | None = None
     """Which part of a video this is, when the others are made apart. Parts have no audio."""

@@ -31,6 +31,8 @@ class Report:
     """What part of the input could not be read (it is missing in the outputs), or None."""
     warnings: list[str] = field(default_factory=list)
     """Anything else that was left out, such as audio that does not fit into the container."""
+    memory_warning: str | None = None
+    """That more memory was taken than stated, or None."""
     dropped: int = 0
     """Frames of a live input that came while the engine was busy."""
     quality: str | None = None
@@ -39,6 +41,8 @@ class Report:
     """How often that was changed."""
     reconnects: int = 0
     """How often a lost live input came back."""
+    paused_seconds: float = 0.0
+    """For how long nothing was made because nobody watched."""
     latency: Latency | None = None
     """Of live inputs and outputs: how long frames were on their way from the decoder to the outputs."""
     sound_offset_ms: int | None = None

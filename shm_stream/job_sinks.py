@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from .delivery import FIRST_NUMBER, Delivery
@@ -53,5 +55,15 @@ def open_live(target: LiveTarget, kind: str, options: JobOptions, source):
         bitrate=options.bitrate,
         stdout_format=options.stdout_format,
         overwrite=options.overwrite,
+        obs_setup=options.obs_setup,
         tell=options.live.tell,
     )
+
+
+def abandon(sinks: Iterable) -> list[str]:
+    """End the outputs of a job that failed, and return what is kept of each. None of them can keep the others."""
+    kept = []
+    for sink in sinks:
+        with contextlib.suppress(OSError):
+            kept.append(sink.abort())
+    return [what for what in kept if what]

@@ -23,7 +23,7 @@ def join_pictures(pictures: Iterable[Path], target: Path, first: int) -> None:
         for picture in pictures:
             _place(picture, target.with_name(target.name % (first + count)))
             count += 1
-        discard_others(target, first, count)
+        discard_others(target, first, first + count - 1)
     except OSError as error:
         raise ShmStreamError(f"cannot write {target}: {error.filename}: {error.strerror}") from error
 

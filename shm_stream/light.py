@@ -43,7 +43,9 @@ def logits_of(alpha: np.ndarray) -> np.ndarray:
 
 
 def blend(weight: np.ndarray, front: Picture, back: Picture) -> Picture:
-    """weight * front + (1 - weight) * back for weight [H, W] float32 in 0..1; RGB or planes, a new picture."""
+    """weight * front + (1 - weight) * back for weight [H, W] float32 in 0..1; RGB, float32 RGB or planes, a new one."""
+    if not isinstance(back, YuvPlanes) and back.dtype == np.float32:
+        return back + cv2.merge([weight] * 3) * (front - back)
     planar = isinstance(back, YuvPlanes)
     result = new_planes(*back.size, back.tags) if planar else np.empty(back.shape, np.uint8)
     fuse_composite(logits_of(weight), weight, front, back, composite=result)
@@ -56,11 +58,17 @@ def despilled(picture: Picture, alpha: np.ndarray, percent: float) -> Picture:
     height, width = alpha.shape
     half = max(1, height // 2), max(1, width // 2)
     small = cv2.resize(alpha, half[::-1], interpolation=cv2.INTER_AREA)
-    own = estimate_foreground(reduce_to_rgb(picture, *half), small)
+    own = estimate_foreground(_reduced(picture, half), small)
     own = cv2.resize(own, (width, height), interpolation=cv2.INTER_LINEAR)
     if isinstance(picture, YuvPlanes):
         own = planes_from_rgb(own, picture.tags)
     return blend(np.minimum((1 - alpha) * EDGE, 1) * np.float32(percent / 100), own, picture)
+
+
+def _reduced(picture: Picture, size: tuple[int, int]) -> np.ndarray:
+    """[h, w, 3] RGB of that size, float32 where the picture is."""
+    fine = not isinstance(picture, YuvPlanes) and picture.dtype == np.float32
+    return cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA) if fine else reduce_to_rgb(picture, *size)
 
 
 def wrapped(picture: Picture, alpha: np.ndarray, background: Picture, percent: float) -> Picture:

@@ -40,6 +40,12 @@ class LiveOptions:
     """Wait for a sender that connects here (rtmp, rtsp, tcp, http), instead of connecting to a server."""
     reconnect_seconds: float = 30.0
     """How long to try to get a lost live input back; 0: never."""
+    microphone: str | None = None
+    """What is heard instead of the input's own sound: `default`, a name of PulseAudio, `pulse:NAME` or `alsa:NAME`."""
+    microphone_delay_seconds: float = 0.0
+    """By how much its sound is moved to later."""
+    idle_seconds: float | None = None
+    """After how long without anybody who watches the networks pause; None: never."""
     size: tuple[int, int] | None = None
     """(width, height) to ask a camera for, or of the part of the screen."""
     rate: Fraction | None = None

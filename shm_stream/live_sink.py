@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from .frame import Frame
+from .idle import Audience
 from .push_errors import reason_of
 from .yuv_planes import YuvPlanes
 
@@ -80,7 +81,7 @@ class LiveReport:
     """Frames that the network was too slow for, or that came while there was no connection."""
     reconnects: int
     lost: bool
-    """It ended without a connection that it should have had."""
+    """It ended without a connection that it should have had, or broke."""
 
 
 class LiveSink:
@@ -98,7 +99,7 @@ class LiveSink:
         self._room = max(2, round(rate * WAITING_SECONDS))
         self._queue: deque[Waiting] = deque()
         self._changed = threading.Condition()
-        self._ending = False
+        self._ending = self._broken = False
         self._moved = self._since = time.monotonic()
         self._pause = outlet.pause_seconds
         self._thread = threading.Thread(target=self._run, daemon=True, name="shm-live")
@@ -106,13 +107,18 @@ class LiveSink:
 
     def report(self) -> LiveReport:
         """What became of it until now."""
-        missed = self._outlet.watched and not self._connected
-        return LiveReport(self.path, self.sent, self.dropped, max(0, self._connections - 1), missed)
+        lost = self._missed and not self._connected
+        return LiveReport(self.path, self.sent, self.dropped, max(0, self._connections - 1), lost)
+
+    @property
+    def _missed(self) -> bool:
+        """Whether a picture is dropped that somebody should have seen."""
+        return self._broken or self._outlet.watched
 
     def write(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
         """Send it, or drop it when the connection is lost or too slow."""
         if not self._connected or len(self._queue) >= self._room:
-            self.dropped += self._connected or self._outlet.watched
+            self.dropped += self._connected or self._missed
             if self._connected and time.monotonic() - self._moved > STALLED_SECONDS:
                 self._outlet.abort()
             return
@@ -120,12 +126,16 @@ class LiveSink:
         waiting = Waiting(self._outlet.convert(picture), *times)
         with self._changed:
             if not self._connected:  # lost meanwhile
-                self.dropped += self._outlet.watched
+                self.dropped += self._missed
                 return
             if not self._queue:
                 self._moved = time.monotonic()
             self._queue.append(waiting)
             self._changed.notify()
+
+    def find_audience(self) -> Audience | None:
+        """Who is connected; None where pictures are missed while nobody is."""
+        return None if self._outlet.watched else Audience(lambda: self._connected)
 
     def finish(self) -> str:
         """Send what waits, within END_SECONDS, and close."""
@@ -157,6 +167,8 @@ class LiveSink:
                     return
                 except FAILURES as error:
                     self._lose(error)
+        except Exception as error:  # a thread that ends unseen would look like a network that is slow
+            self._break(error)
         finally:
             self._outlet.release()
 
@@ -174,13 +186,23 @@ class LiveSink:
                 if self._queue:
                     self._queue.popleft()
 
-    def _lose(self, error: Exception) -> None:
-        if not self._ending:
-            self._tell(f"{self.path}: connection lost ({reason_of(error)}); the job goes on, connecting again")
+    def _break(self, error: Exception) -> None:
+        """Nothing more goes out here; the other outputs of the job go on."""
+        self._broken = True
+        self._disconnect()
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        self._tell(f"{self.path}: stopped by an internal error, please report it: {told}")
+
+    def _disconnect(self) -> None:
         with self._changed:
             self._connected = False
             self.dropped += len(self._queue)
             self._queue.clear()
+
+    def _lose(self, error: Exception) -> None:
+        if not self._ending:
+            self._tell(f"{self.path}: connection lost ({reason_of(error)}); the job goes on, connecting again")
+        self._disconnect()
         self._outlet.abort()
         if time.monotonic() - self._since < STEADY_SECONDS:
             self._rest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -17,7 +18,9 @@ from .frame import Frame
 from .job import Job
 from .job_options import JobOptions
 from .job_report import Report
+from .live_controls import LiveControls
 from .live_options import LiveOptions
+from .pipeline import through
 from .preset import get_preset
 from .work import Work
 
@@ -56,13 +59,16 @@ class Matting:
         """
         return self.video()(image, trimap)
 
-    def video(self, *, prior: bool = True) -> VideoMatting:
+    def video(self, *, prior: bool = True, temporal: float = 0.0, lookahead: int = 0) -> VideoMatting:
         """A fresh stream of frames: each call remembers the frame before.
 
         `prior=False`: T-Net is not told about it, and every frame is matted like a still.
+        `temporal`: how much of the frame before is mixed into each, in percent.
+        `lookahead`: how many later frames steady each, 0 to 8. Raises InputError for values out of range.
         """
         preset = self._preset if prior else replace(self._preset, uses_prior=False)
-        return VideoMatting(make_engine(self._runner, preset, self._tnet_size))
+        controls = LiveControls(Controls(temporal=temporal), None)
+        return VideoMatting(make_engine(self._runner, preset, self._tnet_size, controls=controls, lookahead=lookahead))
 
 
 class VideoMatting:
@@ -75,14 +81,30 @@ class VideoMatting:
     def __call__(self, image: np.ndarray, trimap: np.ndarray | None = None) -> np.ndarray:
         """Alpha [H, W] float32 in 0..1 of the next frame [H, W, 3] uint8 RGB. Raises InputError for another array.
 
-        A `trimap` [H, W] uint8, 0 background, 255 foreground, else unknown, stands in for T-Net.
+        A `trimap` [H, W] uint8, 0 background, 255 foreground, else unknown, stands in for T-Net. Raises InputError also
+        with a lookahead, for which later frames must be there: see `alphas`.
         """
+        if self._engine.lookahead:
+            raise InputError("with a lookahead, one frame is not enough: iterate over video.alphas(images)")
+        work = self._work(image)
+        work.trimap = None if trimap is None else check_trimap(trimap, work.frame.size)
+        return next(self._drawn([work]))
+
+    def alphas(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Alpha of each of `images`, in order. With a lookahead of N the first one comes after N + 1 images."""
+        return self._drawn(map(self._work, images))
+
+    def _work(self, image: np.ndarray) -> Work:
         frame = Frame(check_image(image), self._count, self._count, Fraction(1, 25), 1)
         self._count += 1
-        work = Work(frame, trimap=None if trimap is None else check_trimap(trimap, frame.size))
-        for function in (self._engine.tnet, self._engine.mnet):
-            work = function(work)
-        return self._engine.alpha(work)
+        return Work(frame)
+
+    def _drawn(self, works: Iterable[Work]) -> Iterator[np.ndarray]:
+        for _, function in self._engine.stages[:-1]:  # without fusion
+            works = through(works, function)
+        for work in works:
+            yield self._engine.alpha(work)
+            self._engine.release(work)
 
     def reset(self) -> None:
         """The next frame belongs to another scene. Cuts are noticed without this."""
@@ -107,13 +129,14 @@ def matte_video(
     crf: int | None = None,
     overwrite: bool = False,
     controls: Controls = NEUTRAL,
+    lookahead: int = 0,
     live: LiveOptions | None = None,
 ) -> Report:
     """Do to a video, an image, a folder, a camera or a stream what the command `shm-stream` does. See `JobOptions`.
 
     `bg` is an image, a video, a colour ("#00b140", "teal"), "blur", "blur:N" or "transparent"; the result goes to
     `output`, or beside the input with `_composite` in its name. `alpha` and `foreground` are further outputs.
-    `controls` changes edges and position.
+    `controls` changes edges, position and smoothing in time; `lookahead` is how many later frames steady each.
 
     Returns a Report: look at `input_warning` (part of the input was unreadable) and `interrupted` (Ctrl-C ended it
     early; the outputs are playable). Raises InputError before anything is written, ShmStreamError on a failure
@@ -136,6 +159,7 @@ def matte_video(
         crf=crf,
         overwrite=overwrite,
         controls=controls,
+        lookahead=lookahead,
         live=live or LiveOptions(),
     )
     with Job(options) as job:

@@ -8,12 +8,14 @@ from pathlib import Path
 from .delivery import TARGET_SUFFIX
 from .errors import InputError
 from .live_target import HLS_SUFFIX, LiveTarget, live_target, split_outputs
+from .obs_setup import check_address
 from .picture_format import is_pattern
-from .sink import is_folder
+from .sink import WITH_AUDIO, is_folder
 from .video_codecs import CONTAINERS
 
 TRANSPARENT = "transparent"
 CAMERA = "camera"
+SOUND = "-o VIDEO, a server, a playlist or a pipe; OBS and viewers of a virtual camera take the microphone themselves"
 
 
 def plan_outputs(source, options, bg: str | None) -> dict[str, str]:
@@ -43,6 +45,8 @@ def plan_outputs(source, options, bg: str | None) -> dict[str, str]:
             if live_target(os.fspath(path)) is not None:
                 raise InputError(f"{kind} goes to a file or a folder, not to {path}; live outputs are given with -o")
             planned[kind] = os.fspath(path)
+    if options.live.microphone is not None and not live and not {*WITH_AUDIO} & {*planned}:
+        raise InputError(f"--microphone needs an output that carries sound: {SOUND}")
     _check_distinct(planned, bg)
     _check_numbering(planned, options)
     return planned
@@ -74,6 +78,10 @@ def _check_live(options, file, live: list[LiveTarget], bg: str | None, transpare
         raise InputError(f"--bitrate is for pushes and {HLS_SUFFIX}; files take --crf")
     if options.obs is not None and not 1 <= options.obs <= 65535:
         raise InputError(f"port {options.obs} is out of range; give 1024 to 65535")
+    if options.obs_setup is not None:
+        check_address(options.obs_setup)
+        if options.obs is None:
+            raise InputError("--obs-setup is about the source that shows --obs: give that too")
 
 
 def default_output(source, kind: str, target: str | None = None) -> Path:

@@ -18,6 +18,12 @@ class Part:
     """Of the first frame, lead-in or not, in units of the video's time base."""
     prior: PriorState | None = None
     """What the frame before the first one left behind, if that is known."""
+    frames: int | None = None
+    """How many frames after the lead-in are written; those after them only steady the last ones. None: all."""
+
+    def writes(self, frame: Frame) -> bool:
+        """Whether a frame that is none of the lead-in belongs to the part."""
+        return self.frames is None or frame.index < self.lead_in + self.frames
 
     def place(self, frame: Frame) -> Frame:
         """The frame with its time in the whole."""

@@ -29,21 +29,47 @@ def commit(partial: Path, target: Path) -> None:
 
 
 def discard(partial: Path) -> None:
-    """Delete an unfinished file, if there is one."""
-    partial.unlink(missing_ok=True)
+    """Delete an unfinished file, if there is one. One that cannot go does no harm."""
+    with contextlib.suppress(OSError):
+        partial.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Delete a finished file whose place is taken by others. Raises ShmStreamError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ShmStreamError(f"cannot delete {path}, which is of an earlier run: {error.strerror}") from error
 
 
 def sweep(targets: Iterable[Path]) -> None:
     """Delete what a killed process left unfinished beside these files."""
+    for path in unfinished(targets):
+        discard(path)
+
+
+def unfinished(targets: Iterable[Path]) -> list[Path]:
+    """What is being written under temporary names beside these files, or was by a process that was killed."""
     wanted: dict[Path, list] = {}
     for target in targets:
         wanted.setdefault(target.parent, []).append(_name_of(target))
+    found = []
     for folder, names in wanted.items():
         for path in _listing(folder):
             match = PARTIAL.fullmatch(path.name)
             if match and any(name.fullmatch(match["stem"] + match["suffix"]) for name in names):
-                with contextlib.suppress(OSError):  # a leftover that cannot go does no harm
-                    discard(path)
+                found.append(path)
+    return found
+
+
+def left_before(targets: Iterable[Path]) -> str | None:
+    """A line about what is `unfinished` before a job begins. Another one may be writing it, and a recording that was
+    killed is worth keeping: whose it is, and what becomes of it, only the user knows."""
+    found = unfinished(targets)
+    if not found:
+        return None
+    names = ", ".join(map(str, found[:3])) + (", ..." if len(found) > 3 else "")
+    return f"a run that was killed, or one that still runs, has left unfinished: {names}"
 
 
 def _name_of(target: Path) -> re.Pattern:

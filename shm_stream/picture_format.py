@@ -44,28 +44,50 @@ class PictureFormat:
         if unusual and not self.fine and suffix in FINE_SUFFIXES:
             raise InputError(f"{path}: linear and premultiplied colours need 16 bits; leave --bits out")
         self.suffix, self.kind = suffix, kind
+        self._pixel_aspect = source.sample_aspect_ratio
         self._convention = convention_for(path, suffix, kind, delivery, source)
         if self.fine:
             check_packages(suffix)
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Most memory that encoding a picture takes."""
+        if self.fine:
+            return 65 if self._convention.linear else 50
+        return 3 * {"alpha": 1, "transparent": 4}.get(self.kind, 3)  # in OpenCV's order; a file that grows by doubling
 
     def save(self, path: Path, picture: np.ndarray, *, shown: Path) -> None:
         """Encode a picture as `sink.open_sink` takes them into a new file. Raises ShmStreamError naming `shown`."""
         picture = self._convention.apply(in_depth(picture, self.fine))
         try:
             if self.fine:
-                write_fine(path, picture, self._convention)
+                write_fine(path, picture, self._convention, self._pixel_aspect)
             else:
                 _write_8_bits(path, picture)
         except (OSError, RuntimeError, cv2.error) as error:
             partial.discard(path)
-            reason = getattr(error, "strerror", None) or "the picture cannot be encoded"
-            raise ShmStreamError(f"cannot write {shown}: {reason}") from error
+            raise ShmStreamError(f"cannot write {shown}: {_reason_of(error)}") from error
+
+    @property
+    def warning(self) -> str | None:
+        """What the files cannot say."""
+        aspect = self._pixel_aspect
+        if aspect == 1 or self.suffix == ".exr":
+            return None
+        said = f"{aspect.numerator}:{aspect.denominator}"
+        return f"the pixel aspect {said} is not kept by {self.suffix}; .exr would keep it"
 
     def facts(self) -> dict:
         """What is written, for the sidecar."""
         half = {"sample": "half float"} if self.suffix == ".exr" else {}
         bits = {"format": self.suffix[1:], "bits": 16 if self.fine else 8} | half
         return bits | convention_facts(self._convention, self.kind)
+
+
+def _reason_of(error: Exception) -> str:
+    """The system's own words. OpenEXR has them in the second sentence of its message."""
+    said = re.fullmatch(r".* image file .*?\. (.*)\.", str(error), re.DOTALL)
+    return getattr(error, "strerror", None) or (said[1] if said else "the picture cannot be encoded")
 
 
 def check_suffix(path: Path, kind: str) -> None:
@@ -96,11 +118,14 @@ def numbered(pattern: Path) -> dict[int, Path]:
     return {int(match[1]): path for match, path in sorted(found, key=lambda pair: pair[1]) if match}
 
 
-def discard_others(pattern: Path, first: int, count: int) -> None:
-    """Delete what lies there under other numbers than `count` from `first` on: the rest of a longer sequence."""
+def discard_others(pattern: Path, first: int, last: int) -> None:
+    """Delete what lies there under numbers before `first` or after `last`: the rest of a longer sequence.
+
+    Raises ShmStreamError.
+    """
     for number, path in numbered(pattern).items():
-        if not 0 <= number - first < count:
-            partial.discard(path)
+        if not first <= number <= last:
+            partial.remove(path)
 
 
 def is_pattern(path: Path) -> bool:

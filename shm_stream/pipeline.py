@@ -1,15 +1,15 @@
 """Source → stages → sink, one thread each, bounded channels between them.
 
-Every item passes every stage once and in order. The first failure anywhere wakes every thread, and the caller gets
-that exception with its own traceback. Ctrl-C stops the source and lets what is in flight arrive; a second Ctrl-C
-gives up.
+Every item passes every stage once and in order; a stage may keep some back until it saw later ones. The first failure
+anywhere wakes every thread, and the caller gets that exception with its own traceback. Ctrl-C stops the source and lets
+what is in flight arrive; a second Ctrl-C gives up.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .channel import Channel, Closed, Killed
@@ -55,10 +55,20 @@ def run(
     At most `depth` items wait between two threads. `source` is iterated and closed in its own thread. `finish` (no
     arguments) is called in the sink's thread after the last item, also after Ctrl-C, but not after a failure. With
     `in_flight`, the source is only asked for an item when fewer than that are on their way, so that none grows old
-    there. `stop` (no arguments) is called at Ctrl-C to end a source that waits. Raises the first exception of any
-    thread; KeyboardInterrupt only at the second Ctrl-C.
+    there. A stage that keeps an item back gives None; those that it has after the last one come from its `rest()`.
+    `stop` (no arguments) is called at Ctrl-C to end a source that waits. Raises the first exception of any thread;
+    KeyboardInterrupt only at the second Ctrl-C.
     """
     return _Pipeline(source, stages, sink, finish, depth, in_flight, stop).run()
+
+
+def through(items: Iterable, function: Callable) -> Iterator:
+    """What a stage makes of `items`, in the thread that asks for it."""
+    for item in items:
+        item = function(item)
+        if item is not None:
+            yield item
+    yield from getattr(function, "rest", tuple)()
 
 
 class _Pipeline:
@@ -155,6 +165,9 @@ class _Pipeline:
             started = time.perf_counter()
             item = function(item)
             times.busy_seconds += time.perf_counter() - started
+            if item is not None:
+                self._put(outward, item, times)
+        for item in getattr(function, "rest", tuple)():
             self._put(outward, item, times)
         outward.close()
 

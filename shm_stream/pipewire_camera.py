@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import subprocess
+import threading
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError
+from .idle import Audience
+from .pipewire_readers import PipeWireReaders
 
 PUBLISHER = Path(__file__).with_name("pipewire_publisher.py")
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that distributions install GStreamer's bindings for
@@ -35,6 +38,7 @@ class PipeWireCamera:
         self._arguments = [str(width), str(height), f"{rate.numerator}/{rate.denominator}"]
         self._padding = -3 * width % 4
         self._short_lives = 0
+        self._sending, self._shown = threading.Lock(), memoryview(b"")
         self.restarts = 0
         try:
             self._start()
@@ -56,7 +60,7 @@ class PipeWireCamera:
             reason = f"{SYSTEM_PYTHON} cannot be started ({error.strerror})"
             raise RuntimeError(f"{reason}: sudo apt install python3") from None
         os.set_blocking(self._process.stdin.fileno(), False)
-        self._started = time.monotonic()
+        self._started, self._was_watched = time.monotonic(), False
         self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:
@@ -75,11 +79,15 @@ class PipeWireCamera:
         """pixels [H, W, 3] uint8 RGB. Raises RuntimeError when the publisher keeps dying."""
         rows = pixels.reshape(len(pixels), -1)
         frame = np.pad(rows, ((0, 0), (0, self._padding))) if self._padding else np.ascontiguousarray(rows)
-        while not self._write(memoryview(frame).cast("B")):
-            self._restart()
+        with self._sending:
+            self._shown = memoryview(frame).cast("B")
+            while not self._write(self._shown):
+                self._restart()
 
     def _write(self, data: memoryview) -> bool:
         """Whether the publisher took all of it."""
+        if self._process.stdin.closed:
+            return False
         pipe = self._process.stdin.fileno()
         while data:
             if not select.select([], [pipe], [], STALL_SECONDS)[1]:
@@ -98,6 +106,31 @@ class PipeWireCamera:
             raise RuntimeError(f"its publisher died {MAX_SHORT_LIVES} times in a row")
         self.restarts += 1
         self._start()
+
+    def find_audience(self) -> Audience | None:
+        """What is linked to the node; None where pw-dump is missing."""
+        try:
+            readers = PipeWireReaders()
+        except FileNotFoundError:
+            return None
+        return Audience(lambda: self._is_watched(readers), self._rest, readers.close)
+
+    def _is_watched(self, readers: PipeWireReaders) -> bool:
+        """Also when the publisher has died: the next `send` starts another, before which nobody can look."""
+        if self._process.poll() is not None:
+            return True
+        watched = readers.watched(self._process.pid)
+        self._was_watched |= watched
+        return watched
+
+    def _rest(self) -> None:
+        """A publisher that had a reader repeats the last frame for ever, and PipeWire 0.3 often shows nothing to a
+        second one. A new one does nothing until somebody reads."""
+        with self._sending, contextlib.suppress(RuntimeError):  # what is wrong is said when a frame is to be sent
+            if self._was_watched:
+                self._kill()
+                self._start()
+                self._write(self._shown)
 
     def _kill(self) -> None:
         self._process.kill()

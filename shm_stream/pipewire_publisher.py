@@ -12,7 +12,10 @@ PACKAGES = (
 )
 INSTALL = f"sudo apt install {PACKAGES}"
 ELEMENTS = ("appsrc", "videoconvert", "compositor", "pipewiresink")
-NODE = "media.class=Video/Source,media.role=Camera,node.name=shm-stream,node.description=shm-stream"
+NODE = (
+    "media.class=Video/Source,media.role=Camera,node.name=shm-stream,node.description=shm-stream,"
+    f"shm-stream.publisher={os.getpid()}"
+)
 
 
 def description(width: int, height: int, rate: str) -> str:

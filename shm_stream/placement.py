@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from .frame import Frame
 from .fuse_arguments import Picture
 from .planes import planes_from_rgb, rgb_from_planes
 from .yuv_planes import YuvPlanes, picture_size, site_count
@@ -20,6 +21,12 @@ def mirrored(picture: Picture) -> Picture:
         return planes_from_rgb(cv2.flip(rgb_from_planes(picture), 1), picture.tags)
     chroma = tuple(cv2.flip(plane, 1) for plane in picture.chroma)
     return replace(picture, y=cv2.flip(picture.y, 1), chroma=chroma, frame=None)
+
+
+def mirrored_frame(frame: Frame) -> Frame:
+    """The frame with its pictures mirrored."""
+    fine = None if frame.fine_picture is None else mirrored(frame.fine_picture)
+    return replace(frame, picture=mirrored(frame.picture), fine_picture=fine)
 
 
 def place_matrix(place: tuple[float, float, float], height: int, width: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""T-Net's input: the reduced frame and the prior alpha, the only state that goes from frame to frame."""
+"""T-Net's input: the reduced frame and the prior alpha, the state that goes from frame to frame."""
 
 from __future__ import annotations
 
@@ -49,6 +49,12 @@ class PriorState:
     """[h, w, 3] uint8 RGB: the reduced frame."""
     logits: np.ndarray
     """[3, h', w'] float32: what T-Net said about it."""
+    before: tuple[PriorState, ...] = ()
+    """The frames of its scene before it, in order, as far as a lookahead still needs them."""
+    smoothed: np.ndarray | None = None
+    """[3, h', w'] float32: its logits after temporal smoothing, where there is some."""
+    shown: np.ndarray | None = None
+    """[3, h', w'] float32: its logits as M-Net was given them; statistics compare with them."""
     person: PersonState | None = None
     """Who was followed; None: everybody is kept."""
 

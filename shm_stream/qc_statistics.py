@@ -69,12 +69,12 @@ class ShotStatistics:
 
     def resume(self, state: PriorState) -> None:
         """The next frame is compared with the one that left `state`, which is not counted."""
-        trimap = _small_trimap(state)
-        self._previous = _small_picture(state, trimap), alpha_of(trimap)
+        trimap = _small_trimap(state.logits if state.shown is None else state.shown)
+        self._previous = _small_picture(state.picture, trimap), alpha_of(trimap)
 
     def _measure(self, work: Work) -> dict[str, float]:
-        trimap = _small_trimap(work.state)
-        picture, alpha = _small_picture(work.state, trimap), alpha_of(trimap)
+        trimap = _small_trimap(work.steadied)
+        picture, alpha = _small_picture(work.reduced, trimap), alpha_of(trimap)
         before, self._previous = self._previous, (picture, alpha)
         before = before and tuple(at_size(part, alpha.shape) for part in before)
         cut = before is not None and is_cut(before[0], picture)
@@ -101,14 +101,14 @@ class ShotStatistics:
         return made
 
 
-def _small_trimap(state: PriorState) -> np.ndarray:
+def _small_trimap(logits: np.ndarray) -> np.ndarray:
     """[3, h, w]: every second sample is enough for means, at a quarter of the cost."""
-    return softmax(state.logits[:, ::2, ::2])
+    return softmax(logits[:, ::2, ::2])
 
 
-def _small_picture(state: PriorState, trimap: np.ndarray) -> np.ndarray:
-    """The reduced frame, [h, w, 3] uint8, at the size of `trimap`."""
-    return cv2.resize(state.picture, trimap.shape[:0:-1], interpolation=cv2.INTER_AREA)
+def _small_picture(picture: np.ndarray, trimap: np.ndarray) -> np.ndarray:
+    """The reduced frame [H, W, 3] uint8 at the size of `trimap`."""
+    return cv2.resize(picture, trimap.shape[:0:-1], interpolation=cv2.INTER_AREA)
 
 
 def unexplained_change(

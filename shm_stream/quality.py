@@ -68,6 +68,10 @@ class RateKeeper:
         self._begin, self._made = (seconds, dropped), 0
         return self._lower(seconds) if behind else self._higher(seconds)
 
+    def begin_anew(self) -> None:
+        """No frame was wanted for a while: what is missing since then was not lost."""
+        self._begin, self._made = None, 0
+
     def _lower(self, seconds: float) -> Level | None:
         self._calm_since = seconds
         if self._tried_at is not None and seconds - self._tried_at < 2 * CALM_SECONDS:

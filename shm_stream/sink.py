@@ -50,7 +50,8 @@ def open_sink(
     when the job fails. `part`: others are made apart, and the sound is copied when they are joined.
     A sink has `path`, `kind`, `warning` (one line about what was left out, or None),
     `takes_planes` (`write` also takes composites that are YuvPlanes of the source's matrix and range), `fine`,
-    `facts()` (what is written, for the sidecar), `finish()` and `abort()`. Raises InputError.
+    `facts()` (what is written, for the sidecar), `finish()` and `abort()`, which returns what is kept all the same, or
+    None. Raises InputError.
     """
     if kind not in KINDS:
         raise ShmStreamError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
@@ -87,6 +88,7 @@ def open_live_sink(
     bitrate: int | None,
     stdout_format: str,
     overwrite: bool,
+    obs_setup: str | None,
     tell: Callable[[str], None],
 ):
     """Connect to a live output and return its sink, with what `open_sink` says of sinks. Raises InputError."""
@@ -100,7 +102,7 @@ def open_live_sink(
     if target.protocol == "obs":
         from .sink_obs import open_obs
 
-        return open_obs(int(target.address), source, tell=tell)
+        return open_obs(int(target.address), source, setup=obs_setup, tell=tell)
     if target.protocol == "hls":
         from .sink_hls import open_hls
 

@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from .errors import InputError, ShmStreamError
+from .idle import Audience
+from .loopback_readers import LoopbackReaders
 from .pipewire_camera import PipeWireCamera
 
 if TYPE_CHECKING:
@@ -43,6 +45,16 @@ class CameraSink:
             self._camera.send(pixels)
         except (RuntimeError, ValueError) as error:
             raise ShmStreamError(f"virtual camera {self.path} failed: {error}") from error
+
+    def find_audience(self) -> Audience | None:
+        """Who has the camera open; None where nobody can know."""
+        if isinstance(self._camera, PipeWireCamera):
+            return self._camera.find_audience()
+        try:
+            readers = LoopbackReaders(self.path)
+        except OSError:
+            return None
+        return Audience(readers.watched, close=readers.close)
 
     @property
     def warning(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -42,6 +43,7 @@ class HlsOutlet:
         self._muxer: LiveMuxer | None = None
 
     def connect(self) -> None:
+        os.stat(self._path.parent)  # FFmpeg notices only at the end of a segment that the folder is gone
         self._muxer = self._encoding.open(str(self._path))
 
     def convert(self, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:
@@ -68,7 +70,7 @@ def open_hls(path: Path, source, *, bitrate, audio_from, overwrite: bool, tell: 
         partial.check_target(target, source.files, overwrite=overwrite)
     outlet = HlsOutlet(path, source, bitrate=bitrate, audio_from=audio_from)
     for segment in earlier:
-        partial.discard(segment)
+        partial.remove(segment)
     try:
         outlet.connect()
     except FAILURES as error:

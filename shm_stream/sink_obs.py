@@ -14,15 +14,16 @@ import numpy as np
 
 from .errors import InputError
 from .live_sink import STALLED_SECONDS, LiveSink
+from .obs_setup import set_up_source
 from .planes import plane_view
 
 HOST = "127.0.0.1"
-SETTINGS = """\
+TO_ENTER = """\
 in OBS: Sources, +, Media Source, and there:
   Local File      off
-  Input           {url}
-  Input Format    nut
-  Reconnect Delay 1 s"""
+  Input           {input}
+  Input Format    {input_format}
+  Reconnect Delay {reconnect_delay_sec} s"""
 LOOK_SECONDS = 0.5
 TIME_BASE = Fraction(1, 90000)
 
@@ -42,8 +43,15 @@ class ObsOutlet:
         self._output = None
 
     def connect(self) -> None:
-        """Wait a moment for OBS. Raises TimeoutError when it did not come."""
+        """Wait a moment for OBS. Raises TimeoutError when it did not come, or what its going away again raises."""
         self._client, _ = self._server.accept()
+        try:
+            self._greet()
+        except BaseException:
+            self.abort()  # nobody else knows of it, and OBS would wait for ever
+            raise
+
+    def _greet(self) -> None:
         self._client.settimeout(STALLED_SECONDS)
         self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._output = av.open(_Wire(self._client), "w", format="nut", container_options={"flush_packets": "1"})
@@ -105,8 +113,21 @@ def _listen(port: int) -> socket.socket:
     return server
 
 
-def open_obs(port: int, source, *, tell: Callable[[str], None]) -> LiveSink:
-    """A sink that waits for OBS; tells what to enter there. Raises InputError when the port is taken."""
+def source_settings(url: str) -> dict:
+    """Of a media source that shows what is at `url`, in OBS's own words."""
+    return {"is_local_file": False, "input": url, "input_format": "nut", "reconnect_delay_sec": 1}
+
+
+def open_obs(port: int, source, *, setup: str | None = None, tell: Callable[[str], None]) -> LiveSink:
+    """A sink that waits for OBS. Tells what to enter there, or enters it where `setup` says (see obs_setup).
+
+    Raises InputError when the port is taken or OBS cannot be set up.
+    """
     outlet = ObsOutlet(port, source)
-    tell(SETTINGS.format(url=outlet.name))
+    settings = source_settings(outlet.name)
+    try:
+        tell(TO_ENTER.format(**settings) if setup is None else set_up_source(setup, settings))
+    except BaseException:
+        outlet.release()
+        raise
     return LiveSink(outlet, source.rate, tell, connected=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -16,12 +18,13 @@ from .audio import audio_warning
 from .carried import carry_facts, timecode_at
 from .convention import convention_facts, convention_for
 from .delivery import USUAL, Delivery, wanted_bits
+from .encoder_memory import bounded, bytes_per_pixel
 from .errors import ShmStreamError
 from .fine_planes import depth_of, frame_from_fine
 from .frame import Frame
 from .planes import frame_from_grey, frame_from_rgb, set_tags
 from .transfer import in_depth
-from .video_codecs import DEVICE_FORMAT, add_video_stream, choose_encoding, takes_device_frames
+from .video_codecs import DEVICE_FORMAT, Encoding, add_video_stream, choose_encoding, takes_device_frames
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
 
 SAFE_OPTIONS = {
@@ -31,6 +34,8 @@ SAFE_OPTIONS = {
     "webm": {"cluster_time_limit": "1000", "flush_packets": "1"},
 }
 """On disk a second later at most, readable without an end. A finished mp4 is an ordinary one all the same."""
+LOOK_SECONDS = 1.0
+"""How often a file that is written is looked for under its name."""
 ASPECT_CONTAINERS, ASPECT_CODECS = ("mp4", "mov"), ("libx264", "libx265")
 """What carries the shape of pixels."""
 
@@ -68,6 +73,8 @@ class VideoSink:
         self._end_seconds = Fraction(0)
         self._last_number = -1
         self._state = "open"  # or "finished", "aborted"
+        self._kept: str | None = None
+        self._seen, self._looked = False, 0.0
 
     @property
     def takes_planes(self) -> bool:
@@ -83,6 +90,22 @@ class VideoSink:
     def fine(self) -> bool:
         """Whether more than 8 bits are kept of float32 pictures."""
         return depth_of(self._encoding.pix_fmt) > 8
+
+    @property
+    def encoding(self) -> Encoding:
+        """What the encoder is asked for."""
+        return self._encoding
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Most memory that turning a picture into the encoder's frame takes."""
+        if self.takes_planes and self.kind == "composite" and self._source.planar:
+            return 0
+        return bytes_per_pixel(self._encoding.pix_fmt) + (40 if self.fine else 6)
+
+    def bound_memory(self, look_ahead: float) -> None:
+        """Let the encoder look ahead less: that share of what it does by itself. Before the first `write`."""
+        self._encoding = bounded(self._encoding, look_ahead)
 
     def facts(self) -> dict:
         """What is written, for the sidecar."""
@@ -114,6 +137,8 @@ class VideoSink:
         with self._failing_cleanly():
             if self._container is None:
                 self._open(frame, picture)
+            elif time.monotonic() - self._looked > LOOK_SECONDS:
+                self._look()
             encoded = self._av_frame(frame, picture)
             self._end_seconds = (frame.pts + frame.duration) * frame.time_base
             self._mux_audio(self._end_seconds)
@@ -130,21 +155,41 @@ class VideoSink:
             stopped = self._cut_end or not self._source.exhausted  # on purpose, or by Ctrl-C
             self._mux_audio(self._end_seconds if stopped else float("inf"))
             self._close()
+            self._look()
             partial.commit(self._partial, self.path)
-        self._state = "finished"
+        self._state, self._kept = "finished", str(self.path)
         return self.path
 
-    def abort(self) -> None:
-        """Close and delete the unfinished file, or keep what a safe one holds. Does nothing after `finish`."""
-        if self._state != "open":
-            return
-        self._state = "aborted"
-        with contextlib.suppress(av.FFmpegError, OSError):  # what cannot be flushed is deleted anyway
+    def abort(self) -> str | None:
+        """Close and delete the unfinished file, or keep what a safe one holds. Does nothing after `finish`.
+
+        Returns which file is kept, if one is.
+        """
+        if self._state == "open":
+            self._state = "aborted"
             begun = self._container is not None
-            self._close()
+            with contextlib.suppress(av.FFmpegError, OSError):  # as on a full disk: what is there stays readable
+                self._close()
             if begun and self._safe:
-                partial.commit(self._partial, self.path)
-        partial.discard(self._partial)
+                self._keep()
+            partial.discard(self._partial)
+        return self._kept
+
+    def _keep(self) -> None:
+        """Give the file of a job that failed its name, unless nothing can be read of it."""
+        with contextlib.suppress(av.FFmpegError, OSError):
+            with av.open(f"file:{self._partial.absolute()}") as container:
+                if next(container.decode(video=0), None) is None:
+                    return
+            partial.commit(self._partial, self.path)
+            self._kept = f"{self.path} as far as it came"
+
+    def _look(self) -> None:
+        """A file without a name can be written to for hours, and is gone in the end. Raises FileNotFoundError."""
+        self._looked, seen = time.monotonic(), self._seen
+        self._seen = self._partial.exists()  # FFmpeg makes it when the encoder gives its first packet
+        if seen and not self._seen:
+            raise FileNotFoundError(errno.ENOENT, "it was moved or deleted while it was written")
 
     def _open(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
         self._size = picture_size(picture)[::-1]
@@ -229,8 +274,7 @@ class VideoSink:
             yield
         except (av.FFmpegError, OSError) as error:
             self.abort()
-            kept = "what was written before is kept" if self.path.exists() and self._safe else "nothing was kept"
-            raise ShmStreamError(f"cannot write {self.path}: {error.strerror or error}; {kept}") from error
+            raise ShmStreamError(f"cannot write {self.path}: {error.strerror or error}") from error
         except BaseException:
             self.abort()
             raise

@@ -13,9 +13,10 @@ import numpy as np
 
 from .colour import ColourTags, default_matrix
 from .errors import InputError
-from .fine_images import read_exr
+from .fine_images import exr_pixel_aspect, read_exr
 from .frame import Frame
 from .transfer import eight_bits, srgb_from_linear
+from .words import counted
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".exr"})
 FOLDER_RATE = Fraction(25)
@@ -41,12 +42,13 @@ class ImageSource:
         self.limited = max_frames is not None
         self.exhausted = False
         self.rate = rate or FOLDER_RATE
-        self.sample_aspect_ratio = Fraction(1)
         self.origin_seconds = Fraction(0)
         self.frame_count = len(self.files)
-        self.warning = self.notice = None
+        self.warning, self.notice = None, missing_numbers(self.files)
         self._first = self._first_readable()  # (position in files, picture), read once only
         first = self._first[1]
+        shape_from = self.files[self._first[0]]
+        self.sample_aspect_ratio = exr_pixel_aspect(shape_from) if shape_from.suffix.lower() == ".exr" else Fraction(1)
         self.height, self.width = first.shape[:2]
         self.bits = 16 if first.dtype == np.float32 else 8
         self.colour = ColourTags(default_matrix(self.height), primaries=1, transfer=1)
@@ -61,7 +63,8 @@ class ImageSource:
         raise problem
 
     def __iter__(self) -> Iterator[Frame]:
-        unreadable, index, self.exhausted = [], 0, False
+        unreadable, self.exhausted = [], False
+        begin = self._first[0]
         for position, path in enumerate(self.files):
             try:
                 pixels = self._pixels(position, path)
@@ -70,8 +73,8 @@ class ImageSource:
                 continue
             fine = pixels if pixels.dtype == np.float32 else None
             shown = pixels if fine is None else eight_bits(fine)
-            yield Frame(shown, index, index, 1 / self.rate, 1, stem=path.stem, fine_picture=fine)
-            index += 1
+            # one that was left out keeps its place: those after it have the number, mask and time they would have
+            yield Frame(shown, position, position - begin, 1 / self.rate, 1, stem=path.stem, fine_picture=fine)
         self.exhausted = True
         if unreadable:
             shown = ", ".join(unreadable[:5]) + (", ..." if len(unreadable) > 5 else "")
@@ -106,6 +109,20 @@ def list_images(folder: Path) -> list[Path]:
     if not names:
         raise InputError(f"no images in the folder {folder}; it should hold .png, .jpg, .webp, .tif or .exr files")
     return [folder / name for name in sorted(names, key=natural_key)]
+
+
+def missing_numbers(files: list[Path]) -> str | None:
+    """A line about pictures that a numbered sequence seems to lack; None when there are none, or for other names."""
+    found = [re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", path.name) for path in files]
+    if len(files) < 2 or not all(found) or len({(match[1], match[3]) for match in found}) > 1:
+        return None
+    numbers = [int(match[2]) for match in found]
+    missing = numbers[-1] - numbers[0] + 1 - len(numbers)
+    if not 0 < missing < len(numbers):
+        return None
+    gap = next(at for at in range(1, len(numbers)) if numbers[at] != numbers[at - 1] + 1)
+    between = f"{files[gap - 1].name} and {files[gap].name}"
+    return f"{counted(missing, 'number')} missing in {files[0].parent}, the first between {between}; the rest moves up"
 
 
 def natural_key(name: str) -> tuple:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -10,9 +10,11 @@ from pathlib import Path
 from .channel import Channel, Closed, Killed
 from .frame import Frame
 from .live_options import LiveOptions
+from .microphones import find_microphone
 from .newest import NewestSlot
 from .stream_address import StreamAddress
 from .stream_clock import TIME_BASE
+from .stream_microphone import StreamMicrophone
 from .stream_reader import StreamReader
 
 STALL_SECONDS = 4.0
@@ -39,15 +41,18 @@ class StreamSource:
         self.origin_seconds: Fraction | None = None
         self.warning: str | None = None
         self.exhausted = False
+        self.pauses: Callable[[], bool] = lambda: False
+        """Is asked about every frame; those of which it says True are not delivered, and do not count as dropped."""
         self._name, self._tell = address.name, options.tell
         self._duration_seconds, self._max_frames = duration_seconds, max_frames
         self._handover = NewestSlot() if address.live else Channel(AHEAD)
-        self._reader = StreamReader(address, options, self._handover)
+        self._microphone = _open_microphone(options)
+        self._reader = StreamReader(address, options, self._handover, self._microphone)
         try:
             self._reader.ready.wait()
             self._raise_failure()
         except BaseException:
-            self._reader.stop()
+            self.close()
             raise
         self._describe()
         self._tell_what_was_not_given(options)
@@ -84,20 +89,29 @@ class StreamSource:
         if self.live:
             self._handover.count_from_here()
         try:
-            for index, (seconds, picture) in enumerate(self._pictures()):
-                if index == 0:
+            index = 0
+            for seconds, picture in self._pictures():
+                if self.origin_seconds is None:
                     self.origin_seconds = seconds
                 pts = round((seconds - self.origin_seconds) / TIME_BASE)
                 if self._duration_seconds is not None and pts * TIME_BASE >= self._duration_seconds:
                     return
+                if self._is_unwanted(picture):
+                    continue
                 shown, fine = self._reader.upright(picture)
                 yield Frame(shown, index, pts, TIME_BASE, duration, fine_picture=fine)
-                if index + 1 == self._max_frames:
+                index += 1
+                if index == self._max_frames:
                     return
         finally:
             self.stop()  # what comes from now on is not dropped, it is not wanted
         self._raise_failure()
         self.exhausted, self.warning = True, self._end_warning()
+
+    def _is_unwanted(self, picture) -> bool:
+        """Whether the job pauses; `picture` is None where it did when that was to be decoded."""
+        self._reader.resting = self.pauses()
+        return self._reader.resting or picture is None
 
     def _pictures(self) -> Iterator[tuple]:
         """(seconds, decoded picture) until the stream ends or `stop` is called."""
@@ -130,9 +144,18 @@ class StreamSource:
     def close(self) -> None:
         """Disconnect."""
         self._reader.stop()
+        if self._microphone is not None:
+            self._microphone.stop()
 
     def __enter__(self) -> StreamSource:
         return self
 
     def __exit__(self, *exc_info) -> None:
         self.close()
+
+
+def _open_microphone(options: LiveOptions) -> StreamMicrophone | None:
+    if options.microphone is None:
+        return None
+    microphone = find_microphone(options.microphone)
+    return StreamMicrophone(microphone, options.microphone_delay_seconds, options.tell)

@@ -66,6 +66,7 @@ class VideoSource:
         self.sample_aspect_ratio = self._upright.sample_aspect_ratio
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         self.bits = self._upright.bits
+        self.decoder = (stream.codec_context.name, stream.codec_context.level, first.format.name)
         self._step = max(1, round(1 / (self.rate * self.time_base)))  # one frame in units of the time base
         said = {key.lower(): value for key, value in (container.metadata | stream.metadata).items()}
         self.timecode = said.get("timecode")

@@ -70,6 +70,8 @@ class StreamAudio:
         self._early.append(packet)
         own = packet.pts * packet.time_base
         if clock is None or clock.other_seconds(own) is None:
+            while own - self._early[0].pts * self._early[0].time_base > KEPT_SECONDS:
+                self._early.pop(0)
             return
         early, self._early = self._early, []
         for waiting in early:

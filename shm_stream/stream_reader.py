@@ -16,6 +16,7 @@ from .stream_audio import StreamAudio
 from .stream_clock import StreamClock
 from .stream_connection import MEASURED_FRAMES, connected, declared_rate, measured_rate
 from .stream_errors import describe
+from .stream_microphone import StreamMicrophone
 from .upright import Upright
 
 DELAYS_SECONDS = (0.5, 1.0, 2.0, 4.0)
@@ -31,18 +32,26 @@ class StreamReader:
     `failure` says why.
     """
 
-    def __init__(self, address: StreamAddress, options: LiveOptions, handover):
+    def __init__(
+        self, address: StreamAddress, options: LiveOptions, handover, microphone: StreamMicrophone | None = None
+    ):
+        """`microphone`: what is heard instead of the stream's own sound."""
         self.upright: Upright | None = None
         self.rate: Fraction | None = None
-        self.audio = StreamAudio()
+        self.audio = StreamAudio() if microphone is None else microphone.audio
+        self._own_sound = microphone is None
         self.ready = threading.Event()
         self.failure: BaseException | None = None
         self.problem: str | None = None
         """Why the stream ended, when it was not at its own end."""
         self.bad_packets = 0
         self.reconnects = 0
+        self.resting = False
+        """Nobody wants pictures at the moment: where the next one does not need it, None is handed over for one."""
         self._address, self._options, self._handover = address, options, handover
         self._clock: StreamClock | None = None
+        if microphone is not None:
+            microphone.clock = lambda: self._clock
         self._waiting: list[tuple[av.VideoFrame, Fraction | None]] = []  # until the rate is known
         self._frames = 0  # of this connection
         self._lost_since: float | None = None
@@ -92,17 +101,25 @@ class StreamReader:
         return None
 
     def _read(self, container, stream) -> None:
-        sounds = list(container.streams.audio)
-        self.audio.connect(sounds)
+        sounds = list(container.streams.audio) if self._own_sound else []
+        if self._own_sound:
+            self.audio.connect(sounds)
         for packet in container.demux(stream, *sounds):
             if self._stopping.is_set():
                 return
             if packet.stream is stream:
-                for picture in self._decoded(packet):
-                    self._take(picture, stream)
+                self._take_packet(packet, stream)
             else:
                 self.audio.put(packet, self._clock)
         self._settle_rate(stream)
+
+    def _take_packet(self, packet, stream) -> None:
+        skips = self.resting and packet.pts is not None and stream.codec_context.codec.intra_only
+        if skips and self._clock is not None:
+            self._deliver(None, packet.pts * packet.time_base)
+            return
+        for picture in self._decoded(packet):
+            self._take(picture, stream)
 
     def _decoded(self, packet) -> list[av.VideoFrame]:
         try:
@@ -128,14 +145,16 @@ class StreamReader:
             return
         times = [own for _, own in self._waiting if own is not None]
         self.rate = declared_rate(stream) or measured_rate(times)
-        self._clock = StreamClock(1 / self.rate, follows_wall=self._address.comes_back)
+        stamped_here = self._address.kind in ("camera", "screen")
+        follows_wall = self._address.comes_back
+        self._clock = StreamClock(1 / self.rate, follows_wall=follows_wall, stamped_here=stamped_here)
         self.upright = Upright(self._waiting[0][0], stream.sample_aspect_ratio)
         waiting, self._waiting = self._waiting, []
         self._began = time.monotonic()
         for picture, own in waiting:
             self._deliver(picture, own)
 
-    def _deliver(self, picture: av.VideoFrame, own: Fraction | None) -> None:
+    def _deliver(self, picture: av.VideoFrame | None, own: Fraction | None) -> None:
         if self._lost_since is not None:
             self.reconnects += 1
             self._options.tell(f"{self._address.name} is back after {time.monotonic() - self._lost_since:.0f} s")

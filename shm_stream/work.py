@@ -20,11 +20,14 @@ class Work:
     frame: Frame
     begun_seconds: float = field(default_factory=time.perf_counter)
     """By `time.perf_counter`: when the frame was decoded."""
-    state: PriorState | None = None
-    """What it leaves behind for the next frame: what T-Net saw and said of it as it was filmed, whatever is done to
-    alpha later, from `tnet`; who is followed, from `fuse`."""
+    reduced: np.ndarray | None = None
+    """[h, w, 3] uint8 RGB, what T-Net saw, from `tnet`."""
     logits: np.ndarray | None = None
-    """[3, h, w] float32, from `tnet`; edits of alpha put their own in its place."""
+    """[3, h, w] float32, from `tnet`; later stages replace them by steadier or edited ones."""
+    steadied: np.ndarray | None = None
+    """[3, h, w] float32, as M-Net was given them, of the frame as it was filmed: no edit of alpha changes these."""
+    left: PriorState | None = None
+    """What the next frame needs to know of this one, from `tnet`; who is followed, from `fuse`."""
     alpha_raw: np.ndarray | None = None
     """[H, W] float32 in 0..1, from `mnet`."""
     outputs: dict[str, np.ndarray | YuvPlanes] = field(default_factory=dict)
@@ -38,6 +41,10 @@ class Work:
     """When the source handed the frame over."""
     trimap: np.ndarray | None = None
     """[H, W] uint8 drawn by a user, which stands in for T-Net."""
+    pauses: int = 0
+    """How often the job had paused, because nobody watched, when the source handed the frame over."""
+    after_pause: bool = False
+    """Frames before it were thrown away because nobody watched: what was remembered is old."""
     new_scene: bool = False
     """The frame begins a scene, as far as T-Net's stage can tell."""
     mirrored: bool = False

@@ -81,10 +81,10 @@ class Tab:
 
 
 @contextlib.asynccontextmanager
-async def chromium(profile):
+async def chromium(profile, *options, environment=None):
     """A Tab of a browser of its own, whose files are in the folder `profile`."""
-    words = [CHROMIUM, f"--user-data-dir={profile}", *OPTIONS.split()]
-    process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE)
+    words = [CHROMIUM, f"--user-data-dir={profile}", *options, *OPTIONS.split()]
+    process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE, env=environment)
     try:
         async with aiohttp.ClientSession() as session:
             port = await asyncio.wait_for(_port(process.stderr), START_SECONDS)

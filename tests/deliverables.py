@@ -69,6 +69,14 @@ FORMATS = [
            premultiplied=True),
     Format("OpenEXR, straight and encoded", "n.%04d.exr", 16, "straight, said in the file", 2.5e-4, 2.5e-4,
            delivery=Delivery(alpha_mode="straight", linear=False)),
+    Format("ProRes 4444 .mkv", "o.mkv", 10, "straight", PRORES, 0.003, codec="prores_ks"),
+    Format("VP9 .mkv", "p.mkv", 8, "straight", 0.03, 0.02, codec="libvpx-vp9", decoder="libvpx-vp9"),
+    Format("MagicYUV .mov", "q.mov", 8, "straight", half_step(8), half_step(8), codec="magicyuv"),
+    Format("FFV1 .avi", "r.avi", 12, "straight", half_step(12), half_step(12), codec="ffv1",
+           delivery=Delivery(bits=12)),
+    Format("PNG, 8 bits", "s.%04d.png", 8, "straight", half_step(8), half_step(8), delivery=Delivery(bits=8)),
+    Format("TIFF, 8 bits", "t.%04d.tif", 8, "straight", half_step(8), half_step(8), delivery=Delivery(bits=8)),
+    Format("WebP", "u.%04d.webp", 8, "straight", half_step(8), half_step(8)),
 ]  # fmt: skip
 
 
@@ -102,13 +110,18 @@ def read(path: Path, kind: Format) -> np.ndarray:
 
         channels = OpenEXR.File(str(path), separate_channels=True).channels()
         return np.dstack([channels[name].pixels for name in "RGBA"]).astype(np.float32)
-    if path.suffix == ".tif":
+    if path.suffix == ".tif" and kind.bits == 16:
         import tifffile
 
-        return tifffile.imread(path) / np.float32(65535)
-    if path.suffix == ".png":
-        return cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA) / np.float32(65535)
+        return of_levels(tifffile.imread(path))
+    if path.suffix in (".png", ".webp"):
+        return of_levels(cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA))
     return rgba_of(first_frame(path, kind.decoder))
+
+
+def of_levels(values: np.ndarray) -> np.ndarray:
+    """uint8 or uint16 → float32 in 0..1."""
+    return values / np.float32(np.iinfo(values.dtype).max)
 
 
 def first_frame(path: Path, decoder: str | None) -> av.VideoFrame:

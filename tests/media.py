@@ -59,7 +59,10 @@ def write_video(
     path: Path, pictures, *, pts=None, time_base=Fraction(1, 25), codec="libx264", pix_fmt="yuv444p", options=None,
     matrix=1, full=False, tagged=True, rotation=0, aspect=None, audio=(), last_duration=1, gop=12,
 ) -> Path:  # fmt: skip
-    """Encode `pictures` ([H, W, 3] uint8 each). `audio`: (codec, seconds, start seconds) for each audio stream."""
+    """Encode `pictures` ([H, W, 3] uint8 each).
+
+    `audio`: (codec, seconds, start seconds) for each audio stream, and the layout where it is not stereo.
+    """
     pictures = list(pictures)
     pts = list(range(len(pictures))) if pts is None else pts
     options = {"crf": "8", "g": str(gop), "preset": "ultrafast", "bf": "0"} if options is None else options
@@ -77,7 +80,10 @@ def write_video(
             context.sample_aspect_ratio = aspect
         if rotation:
             stream.set_display_rotation(rotation)
-        sounds = [(container.add_stream(name, rate=48000), seconds, start) for name, seconds, start in audio]
+        sounds = [
+            (container.add_stream(name, rate=48000, layout=layout[0] if layout else "stereo"), seconds, start)
+            for name, seconds, start, *layout in audio
+        ]
         for sound, _, _ in sounds:
             sound.metadata.update(language="deu", title="Sound")
         packets = []
@@ -117,6 +123,12 @@ def audio_packets(path: Path, stream: int = 0) -> list[tuple[Fraction, str]]:
             for packet in packets
             if packet.dts is not None
         ]
+
+
+def audio_layouts(path: Path) -> list[str]:
+    """How the channels of each audio stream are arranged."""
+    with av.open(str(path)) as container:
+        return [stream.layout.name for stream in container.streams.audio]
 
 
 def video_times(path: Path) -> list[Fraction]:

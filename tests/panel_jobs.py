@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -36,9 +37,21 @@ def solid(path, colour):
     return path
 
 
+def two_backgrounds(tmp_path) -> Path:
+    """A folder to choose from."""
+    folder = tmp_path / "backgrounds"
+    folder.mkdir()
+    solid(folder / "blue.png", (0, 0, 255))
+    solid(folder / "green.png", (0, 200, 0))
+    return folder
+
+
 @contextlib.contextmanager
 def running_job(tmp_path, *, bg="red", folder=None, output=None, **options):
-    """(Desk, start) of a job that repeats a grey clip; it is stopped at the end, and must end well. `start` it."""
+    """(Desk, start) of a job that repeats a grey clip; it is stopped at the end, and must end well. `start` it.
+
+    No thread of it may be left."""
+    before = set(threading.enumerate())
     clip = write_clip(tmp_path / "clip.mp4", [np.full((*SIZE, 3), 128, np.uint8)] * 10)
     live = LiveOptions(loop=True)
     made = JobOptions(clip, output, bg=bg, runner=LeftHalf(), live=live, panel=True, **options)
@@ -57,6 +70,8 @@ def running_job(tmp_path, *, bg="red", folder=None, output=None, **options):
                 thread.join(20)
             desk.close()
     assert result and not result[0].interrupted, "the job failed"
+    left = set(threading.enumerate()) - before
+    assert {thread for thread in left if not thread.name.startswith("asyncio_")} == set()
 
 
 @contextlib.contextmanager

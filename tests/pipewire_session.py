@@ -32,15 +32,23 @@ def what_is_missing() -> str | None:
     return f"without {', '.join(missing)}: {INSTALL}" if missing else None
 
 
+BUS = """<busconfig>
+  <type>session</type><listen>{address}</listen><auth>EXTERNAL</auth>
+  <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
+</busconfig>"""
+"""A bus that starts nothing by itself: what else is installed on the machine stays out of the session."""
+
+
 @contextlib.contextmanager
 def session(folder: Path):
     """Yields the environment of programs in the session. `folder` has to be short: sockets are in it."""
     folder.chmod(0o700)
     bus = f"unix:path={folder}/bus"
+    (folder / "bus.conf").write_text(BUS.format(address=bus))
     environment = os.environ | {"XDG_RUNTIME_DIR": str(folder), "DBUS_SESSION_BUS_ADDRESS": bus, "HOME": str(folder)}
     with contextlib.ExitStack() as started:
         for words, socket in (
-            (["dbus-daemon", "--session", f"--address={bus}", "--nofork", "--nopidfile"], folder / "bus"),
+            (["dbus-daemon", f"--config-file={folder}/bus.conf", "--nofork", "--nopidfile"], folder / "bus"),
             (["pipewire"], folder / "pipewire-0"),
             (["wireplumber"], None),
         ):

@@ -22,7 +22,7 @@ class Slow(StandInRunner):
         time.sleep({seconds})
         return super().mnet(x)
 engine_choice.load_runner = lambda *arguments: Slow()
-sys.exit(cli.main(sys.argv[1:]))
+sys.exit(cli.main())
 """
 
 

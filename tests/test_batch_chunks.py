@@ -9,6 +9,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from batch_runs import (
@@ -65,6 +66,34 @@ def alternating_work(connection) -> None:
     batch_worker.work(connection)
 
 
+class Wavering(StandInRunner):
+    """Sure of what is bright, less so of grey, and unsettled by noise; where `stubborn` also by the frame before."""
+
+    def __init__(self, stubborn: bool = False):
+        super().__init__(alpha_raw=0.5)
+        self.stubborn = stubborn
+
+    def tnet(self, x):
+        logits = super().tnet(x)
+        grey = cv2.resize(x[0, :3].mean(0), logits.shape[:0:-1], interpolation=cv2.INTER_AREA)
+        logits[0], logits[1], logits[2] = 40 * (grey - 0.5), -40 * (grey - 0.5), 0
+        if self.stubborn:  # alternates, and so never forgets how it began
+            logits[0] += 3 if x[0, 3].mean() < 0.5 else -3
+        return logits
+
+
+def wavering_work(connection) -> None:
+    """The body of a worker process whose T-Net wavers."""
+    engine_choice.load_runner = lambda *_: Wavering()
+    batch_worker.work(connection)
+
+
+def stubborn_work(connection) -> None:
+    """The body of a worker process whose T-Net wavers and never forgets."""
+    engine_choice.load_runner = lambda *_: Wavering(stubborn=True)
+    batch_worker.work(connection)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
@@ -89,6 +118,16 @@ def long_clip(path: Path, count: int = COUNT, **options) -> Path:
 def calm_clip(path: Path) -> Path:
     """Without cuts, at which the prior would be emptied."""
     return write_video(path, [numbered_frame(7)] * COUNT, pix_fmt="yuv420p")
+
+
+def moving_clip(path: Path) -> Path:
+    """A soft texture that moves by a pixel a frame, with noise."""
+    rng = np.random.default_rng(5)
+    wide = cv2.GaussianBlur(rng.integers(0, 256, (64, 96 + COUNT, 1)).astype(np.float32), (0, 0), 5)
+    wide = 128 + 5 * (wide - wide.mean())
+    shown = (np.repeat(wide[:, left : left + 96, None], 3, 2) for left in range(COUNT))
+    pictures = [np.clip(each + rng.normal(0, 6, each.shape), 0, 255).astype(np.uint8) for each in shown]
+    return write_video(path, pictures, pix_fmt="yuv420p")
 
 
 def pixels(path: Path, decoder: str | None = None) -> list[np.ndarray]:
@@ -140,6 +179,24 @@ def test_a_prior_that_remembers_all_is_carried_over_the_seams(run, folder):
     one, other = pixels(whole / "a.alpha.mkv"), pixels(chunked / "a.alpha.mkv")
     assert [int(picture[..., 0].mean()) for picture in one[:4]] == [255, 0, 255, 0]
     assert all((a == b).all() for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [(wavering_work, "--temporal 100"), (stubborn_work, "--temporal 60 --lookahead 2 --feather 4")],
+)
+def test_what_is_smoothed_in_time_has_no_seams(run, folder, words, work):
+    moving_clip(folder / "a.mp4")
+    arguments = ("--alpha", "--suffix", ".mkv", "--codec", "ffv1", *words.split())
+    whole = run("whole", *arguments, work=work)[0]
+    chunked, code, _ = run("chunked", *arguments, "--chunk", CHUNK, work=work)
+    one, other = (pixels(out / "a.alpha.mkv") for out in (whole, chunked))
+    assert code == 0 and len(one) == len(other) == COUNT
+    assert max(np.abs(np.subtract(a, b, dtype=int)).max() for a, b in zip(one, other, strict=True)) <= 1
+    assert np.std(one[60][..., 0]) > 20  # there is something to be seen
+    figures = [json.loads((out / ".qc" / "a.mp4.json").read_text())["figures"] for out in (whole, chunked)]
+    assert figures[0]["cut"] == figures[1]["cut"] == [0] * COUNT
+    assert np.allclose(figures[0]["flicker"], figures[1]["flicker"], atol=2e-3)
 
 
 def test_statistics_are_those_of_one_piece(run, folder):

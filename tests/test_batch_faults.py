@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -13,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 from batch_runs import children, is_running, leftovers, read_manifest, stand_in_work, start, wait_until, write_weights
+from disks import file_size_limit, small_disk
 from stand_ins import numbered_clip, read_numbers, write_clip
 
 from shm_stream import batch_pool
@@ -67,31 +66,6 @@ def statuses(out) -> dict[str, str]:
     return {line["source"]: line["status"] for line in read_manifest(out)}
 
 
-@contextlib.contextmanager
-def file_size_limit(folder):
-    """Files cannot become larger than LIMIT_BYTES, as under a quota."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    folder.mkdir()
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@contextlib.contextmanager
-def small_disk(folder):
-    """A file system of LIMIT_BYTES."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={LIMIT_BYTES}", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("a small tmpfs cannot be mounted here; run as root")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.mark.parametrize(
     ("full", "why"), [(file_size_limit, "File too large"), (small_disk, "No space left on device")]
 )
@@ -99,7 +73,7 @@ def test_a_full_disk_fails_the_shot_that_does_not_fit(batch, folder, tmp_path, f
     pictures = np.random.default_rng(0).integers(0, 256, (10, 240, 320, 3)).astype(np.uint8)
     write_clip(folder / "b.mp4", pictures)
     out = tmp_path / "out"
-    with full(out):
+    with full(out, LIMIT_BYTES):
         code, err = finish(batch(out))
         assert code == 1 and "Traceback" not in err
         assert f"failed: b.mp4: cannot write {out}/b.mp4: {why}; nothing was kept\n" in err

@@ -23,6 +23,7 @@ from shm_stream.errors import InputError
 from shm_stream.fine_images import read_exr
 from shm_stream.job import Job
 from shm_stream.job_options import JobOptions
+from shm_stream.live_options import LiveOptions
 from shm_stream.sink import open_sink
 from shm_stream.source import open_source
 from shm_stream.transfer import linear_from_srgb, srgb_from_linear
@@ -108,6 +109,24 @@ def test_16_bit_pictures_lose_nothing(tmp_path):
         assert np.array_equal(cv2.imread(str(tmp_path / name / "1.png"), cv2.IMREAD_UNCHANGED), picture)
 
 
+def test_anamorphic_pixels_go_through_exr_and_other_pictures_say_that_they_lose_them(tmp_path):
+    package = pytest.importorskip("OpenEXR")
+    source = write_video(tmp_path / "in.mp4", [palette_picture(96, 64)] * 2, aspect=Fraction(64, 45))
+    job(source, output=tmp_path / "a" / "o.%d.exr", bg="red")
+    assert package.File(str(tmp_path / "a" / "o.0.exr")).header()["pixelAspectRatio"] == np.float32(64 / 45)
+    assert open_source(tmp_path / "a").sample_aspect_ratio == Fraction(64, 45)
+    told = job(source, output=tmp_path / "b" / "o.%d.png", bg="red").warnings
+    assert told == ["the pixel aspect 64:45 is not kept by .png; .exr would keep it"]
+
+
+def test_the_scene_itself_keeps_its_levels_behind_people(tmp_path):
+    picture = ramp_folder(tmp_path / "in")
+    runner = StandInRunner(alpha_raw=0.0)
+    with Job(JobOptions(tmp_path / "in", f"{tmp_path}/o/", bg="off", runner=runner)) as opened:
+        opened.run()
+    assert np.array_equal(cv2.imread(str(tmp_path / "o" / "1.png"), cv2.IMREAD_UNCHANGED), picture)
+
+
 def test_exr_in_and_out_keeps_highlights(tmp_path):
     package = pytest.importorskip("OpenEXR")
     (tmp_path / "in").mkdir()
@@ -134,14 +153,26 @@ def test_10_bit_video_stays_10_bit_where_the_format_can(tmp_path, target, option
     assert len(video_times(tmp_path / target)) == 3
 
 
-def test_edited_10_bit_video_says_that_it_has_8(tmp_path):
-    source = fine_clip(tmp_path / "in.mkv")
-    options = JobOptions(source, tmp_path / "out.mkv", "teal", codec="ffv1", runner=StandInRunner())
-    with Job(options) as plain:
-        assert plain.engine.fine == {"composite"} and not plain.notices
-    with Job(replace(options, controls=Controls(mirror=True))) as edited:
-        assert not edited.engine.fine and "8 bits" in edited.notices[0]
-        assert edited.run().frames == 3
+@pytest.mark.parametrize(
+    "controls", [{"mirror": True}, {"feather": 5, "shrink": 2}, {"despill": 80}, {"place": (5, 0, 0.9)}], ids=str
+)
+def test_edited_10_bit_video_keeps_its_levels(tmp_path, controls):
+    """At an alpha of 0.3, 8 bits would leave 66 levels of grey."""
+    source = tmp_path / "in.mkv"
+    write_ramp_10(source)
+    options = JobOptions(source, tmp_path / "out.mkv", "black", codec="ffv1", runner=StandInRunner(alpha_raw=0.3))
+    with Job(replace(options, controls=Controls(**controls))) as edited:
+        assert edited.engine.fine == {"composite"} and not edited.notices
+        edited.run()
+    luma = read_pictures(tmp_path / "out.mkv")[0].to_ndarray()[:64]
+    assert len(np.unique(luma)) > 200
+
+
+def test_live_10_bit_video_says_that_it_has_8(tmp_path):
+    source, live = fine_clip(tmp_path / "in.mkv"), LiveOptions(loop=True)
+    options = JobOptions(source, tmp_path / "out.mkv", "teal", codec="ffv1", runner=StandInRunner(), live=live)
+    with Job(options) as live:
+        assert not live.engine.fine and "8 bits" in live.notices[0]
 
 
 def test_10_bit_values_are_bit_exact_through_an_opaque_job(tmp_path):

@@ -15,6 +15,7 @@ import pytest
 from shm_stream import cameras, cli, doctor, doctor_devices, doctor_engine, native, weights
 from shm_stream.cameras import Camera
 from shm_stream.doctor import ABSENT, BROKEN, OK, Check
+from shm_stream.obs_settings import PLUGIN_FILE
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -146,15 +147,21 @@ def test_pipewire(tmp_path, monkeypatch):
 
 def test_obs_is_found_by_the_port_in_its_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    settings = tmp_path / "config.json"
+    settings = tmp_path / PLUGIN_FILE
+    settings.parent.mkdir(parents=True)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        settings.write_text(json.dumps({"server_port": port}), encoding="utf-8")
-        assert doctor_devices.check_obs(settings) == Check("OBS", OK, f"its websocket answers at port {port}")
-    assert doctor_devices.check_obs(settings).found == "not installed, or not on the PATH"
+        settings.write_text(json.dumps({"server_port": port, "server_enabled": True}), encoding="utf-8")
+        assert doctor_devices.check_obs([tmp_path]) == Check("OBS", OK, f"its websocket answers at port {port}")
+        monkeypatch.setattr(doctor_devices, "find_spec", lambda name: None)
+        assert doctor_devices.check_obs([tmp_path]).cure == "for --obs-setup: pip install 'shm-stream[obs]'"
+    assert doctor_devices.check_obs([tmp_path]).found == "not installed, or not on the PATH"
     (tmp_path / "obs").touch(0o755)
-    check = doctor_devices.check_obs(settings)
-    assert check.state == ABSENT and f"port {port}" in check.found and "WebSocket Server Settings" in check.cure
+    check = doctor_devices.check_obs([tmp_path])
+    assert check.state == ABSENT and f"port {port}" in check.found and check.cure == "start it"
+    settings.unlink()
+    if doctor_devices.check_obs([tmp_path]).state == ABSENT:  # no OBS of the machine itself at the usual port
+        assert "WebSocket Server Settings" in doctor_devices.check_obs([tmp_path]).cure
 
 
 def test_it_ends_quietly_when_nobody_reads_on():

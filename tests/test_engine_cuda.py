@@ -15,6 +15,7 @@ from shm_stream.controls import NEUTRAL, Controls
 from shm_stream.engine import Engine
 from shm_stream.engine_fuse import OUTPUT_KINDS
 from shm_stream.live_controls import LiveControls
+from shm_stream.pipeline import through
 from shm_stream.planes import planes_from_rgb
 from shm_stream.yuv_planes import YuvPlanes
 
@@ -74,6 +75,36 @@ def test_fine_outputs_are_the_usual_ones_unrounded_on_both_engines(cuda, fine):
             assert np.abs(picture * np.float32(scale) - usual[kind]).max() <= (1.01 if scale == 1 else 1.51), kind
 
 
+@pytest.mark.parametrize("fine", [["composite"], ["alpha", "transparent"], OUTPUT_KINDS])
+@pytest.mark.parametrize("background", ["teal", "blur:20"])
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {"mirror": True},
+        {"shrink": 20, "feather": 9, "threshold": (10, 90)},
+        {"despill": 80},
+        {"light_wrap": 60},
+        {"place": (9, 0, 0.7), "mirror": True, "light_wrap": 60, "despill": 80},
+    ],
+    ids=str,
+)
+def test_edited_fine_outputs_are_the_usual_ones_unrounded(cuda, fine, background, edits):
+    pixels = np.ascontiguousarray(next(iter(moving_clip(1)))[:37, :50])
+
+    def outputs(make, **options):
+        live = LiveControls(Controls(**edits), open_background(background, 50, 37))
+        engine = make(TorchStandIn(), tnet_size=32, outputs=OUTPUT_KINDS, controls=live, **options)
+        return run_stages(engine, work_of(pixels, 0)).outputs
+
+    usual = outputs(Engine)
+    for make in (Engine, cuda[0].CudaEngine):
+        made = outputs(make, fine=fine)
+        for kind, picture in made.items():
+            assert picture.dtype == (np.float32 if kind in fine else np.uint8)
+            scale = np.float32(255 if kind in fine else 1)
+            assert np.abs(picture * scale - usual[kind]).max() <= 3, kind
+
+
 @pytest.mark.parametrize("planar", [False, True])
 def test_cuda_engine_does_what_the_controls_say(cuda, planar):
     engine_cuda, _ = cuda
@@ -108,6 +139,27 @@ def test_cuda_engine_does_what_the_controls_say(cuda, planar):
         before = outputs[1]
         for engine, work in zip(engines, works):
             engine.release(work)
+
+
+@pytest.mark.parametrize(("temporal", "lookahead"), [(80, 0), (0, 2), (60, 1)])
+def test_cuda_engine_steadies_trimaps_as_the_cpu_does(cuda, temporal, lookahead):
+    made = []
+    for kind in (Engine, cuda[0].CudaEngine):
+        live = LiveControls(Controls(temporal=temporal), None)
+        engine = kind(TorchStandIn(), tnet_size=64, outputs=["alpha"], controls=live, lookahead=lookahead)
+        works = (work_of(picture, index) for index, picture in enumerate(moving_clip(5)))
+        for _, function in engine.stages:
+            works = through(works, function)
+        made.append([])
+        for work in works:
+            engine.wait(work)
+            made[-1].append(work.outputs["alpha"].astype(int))
+            engine.release(work)
+    plain = Engine(TorchStandIn(), tnet_size=64, outputs=["alpha"])
+    raw = [run_stages(plain, work_of(picture)).outputs["alpha"].astype(int) for picture in moving_clip(5)]
+    assert [len(alphas) for alphas in made] == [5, 5]
+    assert max(np.abs(one - other).max() for one, other in zip(*made)) <= 1
+    assert np.abs(made[0][2] - raw[2]).max() > 3, "it does something"
 
 
 def test_cuda_events_keep_the_order(cuda):

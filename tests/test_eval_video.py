@@ -18,6 +18,7 @@ from shm_stream.measures_video import dtssd
 from shm_stream.source import open_source
 
 pytestmark = pytest.mark.timeout(60)
+AHEAD = ["--lookahead", "3", "--temporal", "20"]
 
 
 class Blinking(RedRunner):
@@ -181,7 +182,10 @@ class CountingVideo:
     def __init__(self, references: list, counts: list):
         self.references, self.counts = references, counts
 
-    def __call__(self, pixels):
+    def alphas(self, images):
+        return map(self.alpha, images)
+
+    def alpha(self, pixels):
         alpha = np.zeros(pixels.shape[:2], np.float32)
         self.references.append(weakref.ref(alpha))
         self.counts.append(sum(reference() is not None for reference in self.references))
@@ -206,3 +210,12 @@ def test_no_alpha_outlives_the_next_frame(tmp_path, count):
     counts.clear()
     measure_against_truth(Stand(), open_source(clip), open_source(truth), done.append)
     assert len(counts) == count and max(counts) <= 3
+
+
+def test_a_lookahead_is_measured_against_the_frames_own_truth(tmp_path, run):
+    """The disc grows in every frame: a matte that was compared with another frame's truth would be wrong."""
+    clip, truth = write_folder(tmp_path / "clip", frames(8)), write_folder(tmp_path / "truth", truths(8))
+    figures = [json.loads(run("--video", clip, "--alpha", truth, "--json", "-", *more)[1]) for more in ([], AHEAD)]
+    assert figures[0]["frames"] == figures[1]["frames"] == 8
+    assert (figures[1]["lookahead"], figures[1]["temporal"]) == (3, 20)
+    assert figures[1]["mad"] == pytest.approx(figures[0]["mad"], abs=0.5)

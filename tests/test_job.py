@@ -11,6 +11,7 @@ import pytest
 from stand_ins import StandInRunner, frame_number, numbered_clip, numbered_frame, read_numbers, read_pictures
 
 from shm_stream import InputError, ShmStreamError, matte_video
+from shm_stream.controls import Controls
 from shm_stream.job import Job
 from shm_stream.job_options import JobOptions
 from shm_stream.outputs import default_output
@@ -52,6 +53,13 @@ def test_recycled_buffers_do_not_mix_frames(tmp_path):
     matte_video(clip, folder, bg="black", runner=StandInRunner(unknown=True, alpha_raw=0.9))
     numbers = [frame_number(cv2.imread(str(path))) for path in sorted(folder.iterdir())]
     assert numbers == list(range(120))
+
+
+def test_edited_colours_alone(clip, tmp_path):
+    matte_video(
+        clip, foreground=tmp_path / "fg.mkv", frames=20, controls=Controls(shrink=1), runner=StandInRunner()
+    )  # fmt: skip
+    assert read_numbers(tmp_path / "fg.mkv") == list(range(20))
 
 
 def test_range_and_default_name(clip):

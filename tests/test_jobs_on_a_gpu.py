@@ -197,6 +197,7 @@ def test_frames_stay_only_where_the_networks_are(hwaccel, device, stays):
     runner.device = device
     assert frames_stay_on_gpu(JobOptions(input="clip.mp4", runner=runner, hwaccel=hwaccel)) == stays
     assert not frames_stay_on_gpu(JobOptions(input="clip.mp4", runner="native", hwaccel=hwaccel))
+    assert not frames_stay_on_gpu(JobOptions(input="clip.mp4", runner=runner, hwaccel=hwaccel, lookahead=1))
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,15 @@ Every pair of values of two features occurs in some clip, not every combination 
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 from fractions import Fraction
 from itertools import combinations, product
 
 import numpy as np
 import pytest
-from media import audio_packets, palette_picture, read_pictures, video_facts, video_times, write_video
+from media import audio_layouts, audio_packets, palette_picture, read_pictures, video_facts, video_times, write_video
 from stand_ins import StandInRunner
 
 from shm_stream.job import Job
@@ -26,16 +29,24 @@ FEATURES = {
     "rotation": [0, 90, 180, 270],
     "timing": ["25", "24000/1001", "60", "variable"],
     "size": [(160, 96), (96, 162), (161, 97)],
-    "audio": ["none", "aac", "two", "late"],
+    "audio": ["none", "aac", "two", "late", "mono", "5.1"],
     "aspect": [None, Fraction(4, 3)],
     "suffix": [".mp4", ".mov", ".mkv"],
 }
 FRAMES = 4
 TICKS = {"25": (1, 25), "24000/1001": (1001, 24000), "60": (1, 60)}
 VARIABLE = [0, 40, 51, 133]
-AUDIO = {"none": [], "aac": [("aac", 0.3, 0.0)], "two": [("aac", 0.3, 0.0), ("libmp3lame", 0.3, 0.0)],
-         "late": [("aac", 0.3, 0.1)]}  # fmt: skip
+AUDIO = {
+    "none": [],
+    "aac": [("aac", 0.3, 0.0)],
+    "two": [("aac", 0.3, 0.0), ("libmp3lame", 0.3, 0.0)],
+    "late": [("aac", 0.3, 0.1)],
+    "mono": [("aac", 0.3, 0.0, "mono")],
+    "5.1": [("aac", 0.3, 0.0, "5.1")],
+}
 MILLISECOND = Fraction(1, 999)
+MATRIX, RANGE = {1: "bt709", 6: "smpte170m", 9: "bt2020nc"}, {1: "tv", 2: "pc"}
+"""ffmpeg's names for the numbers of H.273."""
 
 
 def pairwise(features: dict[str, list]) -> list[dict]:
@@ -112,12 +123,39 @@ def test_what_is_carried(tmp_path, case):
     assert (facts["aspect"] or Fraction(1)) == (1 / aspect if turned else aspect)
     assert ("10" in facts["format"]) == ("10" in case["pix_fmt"])
 
-    assert facts["audio"] == len(AUDIO[case["audio"]])
+    layouts = ["".join(sound[3:]) or "stereo" for sound in AUDIO[case["audio"]]]
+    assert [*map(layout_name, audio_layouts(target))] == layouts
     for stream in range(facts["audio"]):
         assert [data for _, data in audio_packets(target, stream)] == [data for _, data in audio_packets(path, stream)]
     if facts["audio"]:
         lag = audio_packets(path)[0][0] - before[0], audio_packets(target)[0][0] - after[0]
         assert abs(lag[0] - lag[1]) <= 2 * MILLISECOND
+    if shutil.which("ffprobe") is not None:
+        check_by_ffmpeg(target, facts, layouts, [float(a - after[0]) for a in after])
+
+
+def layout_name(name: str) -> str:
+    """AAC says of its six channels that those behind are at the back or at the sides, as the container has it."""
+    return name.partition("(")[0]
+
+
+def check_by_ffmpeg(path, facts: dict, layouts: list[str], times: list[float]) -> None:
+    """The program that comes with ffmpeg decodes the file and finds in it what PyAV does."""
+    shown = "format=format_name:stream:stream_side_data:frame=media_type,pts_time,width,height"
+    command = ["ffprobe", "-v", "error", "-show_entries", shown, "-of", "json", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stderr == "", "ffmpeg complains"
+    found = json.loads(done.stdout)
+    (video,) = (stream for stream in found["streams"] if stream["codec_type"] == "video")
+    assert (video["width"], video["height"]) == facts["size"] and "side_data_list" not in video
+    assert (video["color_space"], video["color_range"]) == (MATRIX[facts["tags"][0]], RANGE[facts["tags"][1]])
+    assert video["pix_fmt"] == facts["format"] and video["codec_name"] == facts["codec"].removeprefix("lib")
+    aspect = video.get("sample_aspect_ratio", "1:1").replace(":", "/")
+    assert Fraction(aspect) == (facts["aspect"] or 1)
+    seconds = [float(frame["pts_time"]) for frame in found["frames"] if frame["media_type"] == "video"]
+    assert np.abs(np.subtract(seconds, seconds[0]) - times).max() <= 1e-3
+    sounds = [stream["channel_layout"] for stream in found["streams"] if stream["codec_type"] == "audio"]
+    assert [*map(layout_name, sounds)] == layouts
 
 
 @pytest.mark.parametrize("case", CASES[::3], ids=name_of)

@@ -276,3 +276,41 @@ def test_ctrl_c_ends_a_source_that_waits():
 def test_a_failure_wakes_a_source_that_waits_for_a_place():
     with pytest.raises(Boom):
         pipeline.run(range(9), [("a", fail_at(1))], lambda item: None, in_flight=2)
+
+
+class Late:
+    """A stage that keeps two items back."""
+
+    def __init__(self, fails=False):
+        self.kept, self.fails = [], fails
+
+    def __call__(self, item):
+        self.kept.append(item)
+        return self.kept.pop(0) if len(self.kept) > 2 else None
+
+    def rest(self):
+        if self.fails:
+            raise Boom("at the end")
+        yield from self.kept
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 50])
+@pytest.mark.parametrize("in_flight", [None, 3])
+def test_what_a_stage_keeps_back_arrives_in_order(count, in_flight):
+    out, stages = [], [("late", Late()), ("double", lambda item: 2 * item)]
+    report = pipeline.run(range(count), stages, out.append, in_flight=in_flight)
+    assert out == [2 * item for item in range(count)] and report.items == count
+    assert [times.items for times in report.stages] == [count] * 4
+    assert list(pipeline.through(range(count), Late())) == [*range(count)]
+
+
+def test_a_stage_that_fails_with_what_it_kept_ends_the_run():
+    with pytest.raises(Boom, match="at the end"):
+        pipeline.run(range(9), [("late", Late(fails=True))], lambda item: None)
+
+
+def test_ctrl_c_lets_what_was_kept_back_arrive():
+    out, stage, presser = [], Late(), press_ctrl_c_after(0.1)
+    report = pipeline.run(endless(), [("late", stage)], lambda item: out.append(item) or time.sleep(0.005))
+    presser.join()
+    assert report.interrupted and out == [*range(len(out))] and out[-2:] == stage.kept

@@ -27,7 +27,7 @@ def work_of(index: int, subject: np.ndarray, *, unknown=None, pixels=GREY, **out
     work.logits[0][subject] = work.logits[1][~subject] = 30
     if unknown is not None:
         work.logits[:, unknown] = np.float32([-30, -30, 30])[:, None]
-    work.state = PriorState(pixels, work.logits)
+    work.reduced, work.steadied = pixels, work.logits
     work.alpha_raw = np.full((64, 96), 0.25, np.float32)
     return work
 
@@ -85,7 +85,7 @@ def test_a_cut_is_no_flicker():
 def test_another_size_of_tnet_is_no_cut():
     statistics = collect([MIDDLE])
     smaller = work_of(1, MIDDLE[::2, ::2])
-    smaller.state = PriorState(GREY[::2, ::2], smaller.logits)
+    smaller.reduced = GREY[::2, ::2]
     statistics.add(smaller)
     assert statistics.figures.cut == [0, 0] and statistics.figures.flicker[1] < 0.02
 
@@ -96,7 +96,7 @@ def test_parts_joined_are_the_whole():
     for index, subject in enumerate(subjects):
         work = work_of(index, subject)
         if index == 29:
-            parts[1].resume(work.state)
+            parts[1].resume(PriorState(work.reduced, work.logits))
         parts[index >= 30].add(work)
     joined = join_statistics([ShotStatistics.from_json(part.to_json()) for part in parts])
     assert joined.figures == whole.figures

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
+import threading
 import time
 
 import pytest
@@ -150,6 +153,44 @@ def test_t_net_is_compiled_before_the_first_frame_and_before_each_change(tmp_pat
     runner, *_ = run(tmp_path, seconds=3.0, runner=Compiled())
     assert [shape for shape, _ in itertools.groupby(runner.shapes)] == Compiled.compiled[: len({*runner.shapes})]
     assert len(Compiled.compiled) >= 2
+
+
+class SlowCompiler(SlowTNet):
+    """Compiles longer than the job lasts."""
+
+    def __init__(self, error: str | None = None):
+        super().__init__()
+        self.compiled, self.error = [], error
+
+    def compile_tnet(self, shape):
+        if self.compiled:
+            time.sleep(1.5)
+        if self.compiled and self.error:
+            raise RuntimeError(self.error)
+        self.compiled.append(shape)
+
+
+def test_a_job_waits_for_what_is_being_compiled_and_starts_nothing_more(tmp_path):
+    runner, report, *_ = run(tmp_path, seconds=2.6, runner=SlowCompiler())
+    assert report.quality_changes >= 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("shm-compile")]
+    sizes = [height * width for height, width in runner.compiled]
+    assert len(sizes) >= 2 and sizes == sorted(sizes, reverse=True), "in their order"
+
+
+def test_a_size_that_cannot_be_compiled_is_told_and_frames_go_on(tmp_path):
+    runner, report, lines, _ = run(tmp_path, seconds=3.5, runner=SlowCompiler("out of memory"))
+    assert len(set(runner.shapes)) == 1 and report.frames > 10
+    assert any(line.endswith("and stays as it was: out of memory") for line in lines)
+
+
+def test_a_program_that_ends_while_openvino_compiles_ends_well(tmp_path):
+    pytest.importorskip("openvino")
+    clip = numbered_clip(tmp_path / "clip.mp4", 10)
+    command = [sys.executable, "-m", "shm_stream", clip, "--loop", "--bg", "red", "-o", tmp_path / "o.mp4", "-t", "1.1"]
+    ended = subprocess.run([*command, "--fps-target", "1000"], timeout=50, capture_output=True, text=True)
+    assert "holding 1000 frames a second" in ended.stderr
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_it_stays_as_it_is_when_told_to(tmp_path):

@@ -70,9 +70,9 @@ def opened(options: JobOptions) -> Job:
     return Job(options)
 
 
-def run(url, *outputs, listen=False, runner=None):
+def run(url, *outputs, listen=False, runner=None, **more):
     runner, live = runner or StandInRunner(unknown=False), LiveOptions(listen=listen)
-    with opened(JobOptions(url, outputs, bg="red", runner=runner, duration=SECONDS, live=live)) as job:
+    with opened(JobOptions(url, outputs, bg="red", runner=runner, duration=SECONDS, live=live, **more)) as job:
         return job.run()
 
 
@@ -108,3 +108,12 @@ def test_no_beep_is_lost_with_the_frames(tmp_path):
         heard = beeps(tmp_path / name)
         assert all(0.99 < b - a < 1.01 for a, b in itertools.pairwise(heard))
         assert loud_seconds(tmp_path / name) > 0.8 * (len(heard) - 1) * BEEP_SECONDS, "one may begin before the file"
+
+
+def test_pictures_that_a_lookahead_keeps_back_stay_with_their_sound(tmp_path):
+    port = free_port()
+    with BeatSender(f"tcp://127.0.0.1:{port}?listen=1", "mpegts", "libopus"):
+        report = run(f"tcp://127.0.0.1:{port}", tmp_path / "rec.mkv", tmp_path / "hls.m3u8", lookahead=8)
+    assert report.latency.p50_ms > 0.7 * 8 * 40, "the frames came later"
+    check(tmp_path / "rec.mkv", 2)
+    check(tmp_path / "hls.m3u8", 2)

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import x_server
 from stand_ins import (
     default_signals,
     numbered_clip,
@@ -144,18 +145,10 @@ def test_a_camera_without_permission():
 
 @pytest.fixture
 def display():
-    """An X server without a screen of glass."""
     if shutil.which("Xvfb") is None:
         pytest.skip("needs an X server: apt install xvfb")
-    reading, writing = os.pipe()
-    words = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "320x240x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(words, pass_fds=[writing], stderr=subprocess.DEVNULL)
-    os.close(writing)
-    with os.fdopen(reading) as numbers:
-        number = numbers.readline().strip()
-    yield f":{number}.0"
-    server.terminate()
-    server.wait(10)
+    with x_server.display("320x240") as name:
+        yield name
 
 
 def test_the_screen(tmp_path, display):

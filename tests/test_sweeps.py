@@ -11,11 +11,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
-from stand_ins import StandInRunner  # noqa: E402
+from stand_ins import StandInRunner, write_clip  # noqa: E402
 
 from shm_stream.frame import Frame  # noqa: E402
 from shm_stream.work import Work  # noqa: E402
-from training import sweep_interval, sweep_shapes, sweep_width  # noqa: E402
+from training import sweep_interval, sweep_shapes, sweep_steadiness, sweep_width  # noqa: E402
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -115,3 +115,22 @@ def test_real_clips_are_compared_with_the_first_interval(tmp_path):
     first, second = (np.array(into.agreement) for into in sums.values())
     assert (first == 100).all() and len(second) == 4
     assert (second[::2] > 99).all() and (second[1::2] < 100).all() and second.min() > 80
+
+
+def test_steadiness(training_data, run_training, tmp_path):
+    target = tmp_path / "steadiness.json"
+    run_training(sweep_steadiness, data=training_data, count=1, frames=12, json=target)
+    rows = json.loads(target.read_text())
+    assert [(row["temporal"], row["lookahead"]) for row in rows] == [*sweep_steadiness.ROWS]
+    assert all(row["mad_x1e3"] > 0 and row["dtssd_x1e2"] > 0 and row["flicker_x1e3"] is None for row in rows)
+    assert rows[0]["core_ms"] < min(row["core_ms"] for row in rows[1:])
+
+
+def test_the_flicker_of_real_clips_is_that_of_the_frames(tmp_path):
+    (tmp_path / "videos").mkdir()
+    pictures = [bright_square(40 + 4 * number).frame.pixels for number in range(6)]
+    write_clip(tmp_path / "videos" / "a.mp4", pictures)
+    sums = {(0, 0): sweep_steadiness.Sums(), (0, 2): sweep_steadiness.Sums()}
+    sweep_steadiness.measure_clips(sweep_steadiness.Options(tmp_path), BrightRunner(), sums)
+    plain, ahead = (into.flicker for into in sums.values())
+    assert len(plain) == len(ahead) == 1 and 0 < ahead[0] and ahead != plain

@@ -24,7 +24,7 @@ from shm_stream.frame import Frame
 from shm_stream.measures import mean_iou
 from shm_stream.measures_video import dtssd, move
 from shm_stream.preset import get_preset
-from shm_stream.prior import PriorState, tnet_shape
+from shm_stream.prior import tnet_shape
 from shm_stream.runners import load_runner
 from shm_stream.source import open_source
 from shm_stream.work import Work
@@ -70,7 +70,7 @@ class SparseEngine(Engine):
         if self._prior.at_cut:
             return self._run(work)
         work.logits = self._follow(before, self._prior.picture)
-        work.new_scene, work.state = False, PriorState(self._prior.picture, work.logits)
+        work.new_scene, work.reduced = False, self._prior.picture
         return self._keep(work)
 
     def _run(self, work: Work) -> Work:
@@ -122,7 +122,8 @@ def move_before(person: Person, room: np.ndarray, o: Options, rng: np.random.Gen
     """Yields (frame, alpha): a person who sways, turns by 6 degrees and grows by a tenth, each in 25 to 75 frames."""
     height, width = person.alpha.shape
     pace, phase = 2 * np.pi / rng.uniform(25, 75, 4), rng.uniform(0, 2 * np.pi, 4)
-    wide = cv2.resize(room, (SIZE[1] + o.frames * 4, SIZE[0] + 40), interpolation=cv2.INTER_AREA)
+    pan = max(4 * o.frames, 2 * o.frames + 40)  # as far as `left` goes
+    wide = cv2.resize(room, (SIZE[1] + pan, SIZE[0] + 40), interpolation=cv2.INTER_AREA)
     for number in range(o.frames):
         x, y, turn, growth = np.sin(pace * number + phase)
         matrix = affine(

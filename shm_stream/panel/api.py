@@ -22,8 +22,9 @@ LONGEST_JSON = 16 << 10
 class Api:
     """Handlers for one desk. Whatever opens files runs in a thread of its own."""
 
-    def __init__(self, desk: Desk):
+    def __init__(self, desk: Desk, webrtc: bool = False):
         self._desk = desk
+        self._webrtc = webrtc
 
     @property
     def routes(self) -> list[web.RouteDef]:
@@ -52,9 +53,11 @@ class Api:
                 "kernel": engine.kernel,
                 "lowered": str(job.keeper.level) if job.keeper and job.keeper.position else None,
             },
+            "webrtc": self._webrtc,
             "outputs": [str(sink.path) for sink in job.sinks.values()],
             "background": {"id": setting.name, "kind": setting.background.kind, "problem": job.controls.problem},
             "controls": asdict(setting.controls),
+            "paused": job.idle.paused,
             "figures": self._figures(),
         }
 

@@ -3,7 +3,7 @@ const $ = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const SAMPLES = 120;
 const history = { fps: [], latency_ms: [] };
-const UNITS = { feather: "", shrink: "", threshold: " %", despill: " %", light_wrap: " %" };
+const UNITS = { feather: "", shrink: "", threshold: " %", despill: " %", light_wrap: " %", temporal: " %" };
 let state = null;
 let held = null; // the slider that a finger is on: what the job says must not move it away
 
@@ -31,22 +31,37 @@ async function act(path, value = {}) {
 
 // One change at a time is on its way; what comes meanwhile is put together.
 let waiting = null;
-let busy = false;
+let sent = null;
 async function change(changes) {
   waiting = { ...waiting, ...changes };
-  if (busy) return;
-  busy = true;
+  if (sent) return;
   while (waiting) {
-    const next = waiting;
+    sent = waiting;
     waiting = null;
-    await act("/api/controls", next);
+    await act("/api/controls", sent);
   }
-  busy = false;
+  sent = null;
+}
+
+// So do backgrounds, of which the newest is the one that is meant: a colour that is dragged asks for many.
+let wish = null;
+let granting = false;
+async function put(value) {
+  wish = value;
+  if (granting) return;
+  granting = true;
+  while (wish !== null) {
+    const what = chosen(wish);
+    wish = null;
+    await act("/api/background", { show: what });
+  }
+  granting = false;
 }
 
 function show(next) {
   state = next;
-  for (const slider of all("[data-control]")) if (slider !== held) set(slider, valueOf(slider));
+  const free = (slider) => slider !== held && !(waiting && slider.dataset.control in waiting);
+  for (const slider of all("[data-control]")) if (free(slider)) set(slider, valueOf(slider));
   for (const button of all("[data-toggle]")) {
     const name = button.dataset.toggle;
     button.setAttribute("aria-pressed", name === "mirror" ? state.controls.mirror : state.controls.hold === name);
@@ -60,9 +75,10 @@ function show(next) {
   const sound = offset === null ? "" : ` · delay a microphone by ${offset} ms (Sync Offset in OBS)`;
   const lowered = engine.lowered ? ` · to hold the rate: ${engine.lowered}` : "";
   $("#facts").textContent = `device ${engine.device} · runner ${engine.runner} · kernel ${engine.kernel}${where}${dropped}${lowered}${sound}`;
-  $("#preview").style.aspectRatio = source.size.join(" / ");
+  for (const picture of all(".picture")) picture.style.aspectRatio = source.size.join(" / ");
   const words = { none: "running", freeze: "frozen", slate: "be right back" };
-  status(words[state.controls.hold], state.controls.hold === "none" ? "on" : "held");
+  if (state.paused) status("paused, nobody watches", "held");
+  else status(words[state.controls.hold], state.controls.hold === "none" ? "on" : "held");
 }
 
 function status(text, kind) {
@@ -87,7 +103,7 @@ function slide(slider) {
   const value = Number(slider.value);
   set(slider, value);
   if (!("index" in slider.dataset)) return change({ [name]: value });
-  const values = [...(waiting?.[name] ?? state.controls[name])];
+  const values = [...(waiting?.[name] ?? sent?.[name] ?? state.controls[name])];
   values[slider.dataset.index] = value;
   if (name === "threshold" && values[0] > values[1]) values[slider.dataset.index === "0" ? 1 : 0] = value;
   return change({ [name]: values });
@@ -102,12 +118,18 @@ function showBackground({ id, kind }) {
     $("#blur").value = id.split(":")[1] ?? 25;
     $("#blur-row output").textContent = $("#blur").value;
   }
-  if (kind === "colour" && /^#[0-9a-f]{6}$/i.test(id)) $("#colour").value = id;
+  if (kind === "colour" && wish === null) $("#colour").value = hexOf(id);
   $(".art.colour").style.background = $("#colour").value;
 }
 
+// A canvas knows the names of colours; the field for them only #rrggbb.
+function hexOf(colour) {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.fillStyle = colour;
+  return pen.fillStyle;
+}
+
 const chosen = (value) => ({ blur: `blur:${$("#blur").value}`, colour: $("#colour").value })[value] ?? value;
-const put = (value) => act("/api/background", { show: chosen(value) });
 
 function tile({ id, name, kind }) {
   const label = document.createElement("label");
@@ -142,12 +164,6 @@ async function bring(file) {
   $("#file").value = "";
 }
 
-// A tab that nobody sees does not watch: the job then makes no pictures for it.
-function look() {
-  const view = $("[name=view]:checked").value;
-  $("#preview").src = document.hidden || ended ? "" : `/preview/${view}.mjpeg`;
-}
-
 function draw({ figures }) {
   for (const name of Object.keys(history)) history[name] = [...history[name], figures[name]].slice(-SAMPLES);
   $("#fps").textContent = figures.fps.toFixed(0);
@@ -165,23 +181,24 @@ function follow() {
   const socket = new WebSocket(`ws://${location.host}/api/live`);
   socket.onmessage = ({ data }) => {
     const next = JSON.parse(data);
-    if (misses || !state) look();
+    const returned = misses || !state;
     misses = 0;
-    if (!busy) show(next);
+    if (!sent && !granting) show(next);
+    if (returned) look();
     draw(next);
   };
   socket.onclose = () => {
     misses += 1;
     if (misses < 4) return setTimeout(follow, 700);
     ended = true;
-    $("#preview").removeAttribute("src");
+    look();
     status("the job has ended", "ended");
     for (const part of all("button, input")) part.disabled = true;
   };
 }
 
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (ended || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   const toggles = { h: "mirror", z: "freeze", r: "slate", s: "background" };
   const steps = { "[": -1, "]": 1 };
   const view = all("[name=view]")[Number(event.key) - 1];
@@ -202,6 +219,7 @@ $("#blur").addEventListener("change", () => put("blur"));
 $("#colour").addEventListener("input", () => put("colour"));
 $("#file").addEventListener("change", () => bring($("#file").files[0]));
 $("#views").addEventListener("change", look);
+$("#way").addEventListener("click", changeWay);
 document.addEventListener("visibilitychange", look);
 addEventListener("dragover", (event) => { event.preventDefault(); $("#drop").hidden = false; });
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) $("#drop").hidden = true; });

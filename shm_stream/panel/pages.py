@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from importlib.resources import files
 
 from aiohttp import web
 
 from .guard import Guard
-from .preview import VIEWS, Preview
+from .preview import VIEWS, Preview, Watcher
 
-ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+ASSETS = {
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "look.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 FIRST_PICTURE_SECONDS = 10
+SEND_BYTES = 32 << 10  # about one picture
 BOUNDARY = b"--frame\r\n"
 
 
 class Pages:
-    """Handlers of the page, its assets and the live pictures."""
+    """Handlers of the page, its assets and the live pictures, those by WebRTC where there is one."""
 
-    def __init__(self, guard: Guard, preview: Preview):
+    def __init__(self, guard: Guard, preview: Preview, webrtc=None):
         self._guard = guard
         self._preview = preview
+        self._webrtc = webrtc
         self._texts = {name: read_asset(name) for name in ("page.html", *ASSETS)}
 
     @property
@@ -30,6 +39,7 @@ class Pages:
             *(web.get(f"/{name}", self.asset) for name in ASSETS),
             web.get("/preview/{view}.mjpeg", self.moving),
             web.get("/preview/{view}.jpg", self.still),
+            *([web.get("/preview/webrtc", self._webrtc.handle)] if self._webrtc else []),
         ]
 
     async def page(self, request: web.Request) -> web.StreamResponse:
@@ -49,44 +59,39 @@ class Pages:
         view = _view(request)
         response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
         await response.prepare(request)
-        await response.write(BOUNDARY)
-        async for jpeg in self._pictures(view):
-            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
-            await response.write(head + jpeg + b"\r\n" + BOUNDARY)
+        _hold_little(request)
+        with Watcher(self._preview, view) as watcher, contextlib.suppress(ConnectionError):
+            await response.write(BOUNDARY)
+            while True:
+                jpeg = await _next_jpeg(watcher)
+                head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
+                await response.write(head + jpeg + b"\r\n" + BOUNDARY)
         return response
 
     async def still(self, request: web.Request) -> web.Response:
         """The next picture."""
-        pictures = self._pictures(_view(request))
-        try:
-            jpeg = await asyncio.wait_for(anext(pictures), FIRST_PICTURE_SECONDS)
-        except asyncio.TimeoutError:
-            raise web.HTTPServiceUnavailable(text="no frame has come\n") from None
-        finally:
-            await pictures.aclose()
+        with Watcher(self._preview, _view(request)) as watcher:
+            try:
+                jpeg = await asyncio.wait_for(_next_jpeg(watcher), FIRST_PICTURE_SECONDS)
+            except asyncio.TimeoutError:
+                raise web.HTTPServiceUnavailable(text="no frame has come\n") from None
         return web.Response(body=jpeg, content_type="image/jpeg")
-
-    async def _pictures(self, view: str):
-        """JPEGs as they are made; one who is slow gets the newest."""
-        loop, new = asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(new.set)
-
-        seen = self._preview.latest(view)[0]
-        with self._preview.watched(view, wake):
-            while True:
-                await new.wait()
-                new.clear()
-                number, jpeg = self._preview.latest(view)
-                if number != seen:
-                    seen = number
-                    yield jpeg
 
 
 def read_asset(name: str) -> bytes:
     """A file of this package."""
     return files(__package__).joinpath(name).read_bytes()
+
+
+async def _next_jpeg(watcher: Watcher) -> bytes:
+    picture = await watcher.next()
+    return await asyncio.to_thread(lambda: picture.jpeg)
+
+
+def _hold_little(request: web.Request) -> None:
+    """A slow network loses pictures; with the system's buffers of megabytes it would get old ones."""
+    request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    request.transport.set_write_buffer_limits(high=0)
 
 
 def _view(request: web.Request) -> str:

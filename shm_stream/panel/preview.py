@@ -1,12 +1,12 @@
-"""Small JPEG pictures of what the job does, made only while somebody watches."""
+"""Small pictures of what the job does, made only while somebody watches."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -20,33 +20,46 @@ WIDEST = 960
 QUALITY = 82
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What one view showed at a time."""
+
+    pixels: np.ndarray
+    """[h, w, 3] RGB or, of alpha, [h, w] uint8."""
+
+    @cached_property
+    def jpeg(self) -> bytes:
+        """Encoded once for all who watch; 1 to 4 ms."""
+        bgr = self.pixels if self.pixels.ndim == 2 else cv2.cvtColor(self.pixels, cv2.COLOR_RGB2BGR)
+        return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+
+
 class Preview:
-    """`offer` is the job's side: it copies a small picture, at most PER_SECOND times a second. A thread of its own
-    encodes the newest, and tells those who watch."""
+    """`offer` is the job's side: it copies small pictures, at most PER_SECOND times a second, for its watchers."""
 
     def __init__(self, engine):
         self._engine = engine
-        self._watching: Counter[str] = Counter()
-        self._listeners: set[Callable[[], None]] = set()
-        self._latest: dict[str, tuple[int, bytes]] = {}
+        self._watchers: frozenset[Watcher] = frozenset()  # replaced, not changed: the job reads it in its own thread
         self._due = 0.0
-        self._waiting: dict[str, np.ndarray] | None = None
-        self._closed = False
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._encode, name="shm-preview", daemon=True)
-        self._thread.start()
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody watches."""
+        return bool(self._watchers)
 
     def offer(self, work: Work) -> None:
         """Called for every frame, in the sink's thread. Costs nothing when nobody watches."""
         now = time.monotonic()
-        views = [view for view, count in self._watching.copy().items() if count]
-        if not views or now < self._due:
+        watchers = self._watchers
+        if not watchers or now < self._due:
             return
         self._due = max(self._due + 1 / PER_SECOND, now - 1 / PER_SECOND)
-        pictures = {view: self.small(work, view) for view in views}
-        with self._changed:
-            self._waiting = pictures
-            self._changed.notify_all()
+        pictures: dict[str, Picture] = {}
+        for watcher in watchers:
+            view = watcher.view
+            if view not in pictures:
+                pictures[view] = Picture(self.small(work, view))
+            watcher.give(pictures[view])
 
     def small(self, work: Work, view: str) -> np.ndarray:
         """[h, w, 3] RGB or, of alpha, [h, w] uint8: at most WIDEST columns."""
@@ -60,45 +73,38 @@ class Preview:
         picture = work.frame.picture if view == "source" else work.outputs["composite"]
         return reduce_to_rgb(picture, *size)
 
-    def _encode(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting is not None or self._closed)
-                if self._closed:
-                    return
-                pictures, self._waiting = self._waiting, None
-            for view, pixels in pictures.items():
-                jpeg = encode(pixels)
-                number = self._latest.get(view, (0, b""))[0] + 1
-                self._latest[view] = number, jpeg
-            for wake in list(self._listeners):
-                wake()
+    def add(self, watcher: Watcher) -> None:
+        self._watchers |= {watcher}
 
-    def latest(self, view: str) -> tuple[int, bytes]:
-        """(number, JPEG) of the newest picture; (0, b"") before the first."""
-        return self._latest.get(view, (0, b""))
-
-    @contextlib.contextmanager
-    def watched(self, view: str, wake: Callable[[], None]) -> Iterator[None]:
-        """While inside, pictures of `view` are made, and `wake` is called in another thread for each."""
-        with self._changed:
-            self._watching[view] += 1
-            self._listeners.add(wake)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._watching[view] -= 1
-                self._listeners.discard(wake)
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._thread.join()
+    def remove(self, watcher: Watcher) -> None:
+        self._watchers -= {watcher}
 
 
-def encode(pixels: np.ndarray) -> bytes:
-    """[h, w, 3] RGB or [h, w] grey uint8 → JPEG."""
-    bgr = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+class Watcher:
+    """One who looks at `view`, which may be changed, between `with` and its end; in an event loop."""
+
+    def __init__(self, preview: Preview, view: str):
+        self.view = view
+        self._preview = preview
+        self._loop = asyncio.get_running_loop()
+        self._new = asyncio.Event()
+        self._picture: Picture | None = None
+
+    def __enter__(self) -> Watcher:
+        self._preview.add(self)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._preview.remove(self)
+
+    def give(self, picture: Picture) -> None:
+        """From the job's thread. It replaces one that was not taken."""
+        self._picture = picture
+        with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+            self._loop.call_soon_threadsafe(self._new.set)
+
+    async def next(self) -> Picture:
+        """The newest picture, when there is one that was not taken yet."""
+        await self._new.wait()
+        self._new.clear()
+        return self._picture

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from ..desk import Desk
 from ..errors import InputError
+from ..idle import Audience
 from .api import Api
 from .guard import LOOPBACK_NAMES, Guard, add_headers, make_token
 from .pages import Pages
@@ -30,9 +31,13 @@ class PanelServer:
         self.preview = Preview(desk.job.engine)
         self._app = web.Application(middlewares=[self.guard.middleware])
         self._app.on_response_prepare.append(add_headers)
-        self._app.add_routes(Api(desk).routes + Pages(self.guard, self.preview).routes)
-        self._watchers = desk.job.watchers
-        self._watchers.append(self.preview.offer)
+        webrtc = _open_webrtc(self.preview)
+        if webrtc is not None:
+            self._app.on_cleanup.append(webrtc.close)
+        self._app.add_routes(Api(desk, webrtc is not None).routes + Pages(self.guard, self.preview, webrtc).routes)
+        self._job, self._audience = desk.job, Audience(lambda: self.preview.watched)
+        self._job.watchers.append(self.preview.offer)
+        self._job.idle.welcome(self._audience)
         self._loop, self._ended = asyncio.new_event_loop(), asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="shm-panel", daemon=True)
         self._thread.start()
@@ -73,11 +78,20 @@ class PanelServer:
 
     def close(self) -> None:
         """Say goodbye to those who watch, and end the threads."""
-        self._watchers.remove(self.preview.offer)
+        self._job.idle.dismiss(self._audience)
+        self._job.watchers.remove(self.preview.offer)
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
-        self.preview.close()
         self._socket.close()
+
+
+def _open_webrtc(preview: Preview):
+    """Live pictures by WebRTC, or None where aiortc is not installed; the page then says that it shows Motion JPEG."""
+    try:
+        from .webrtc import WebRtc
+    except ImportError:
+        return None
+    return WebRtc(preview)
 
 
 def _bind(host: str, port: int) -> socket.socket:

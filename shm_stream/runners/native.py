@@ -31,7 +31,7 @@ class NativeRunner:
             raise InputError(f"runner {name} knows only preset live, not '{preset}'; use --runner onnxruntime")
         facts = get_preset(preset)
         self.name, self.halo, self.multiple = name, facts.halo, facts.multiple
-        threads = threads_of_a_network()
+        self.threads = threads = threads_of_a_network()
         self.draw = MNetKernel(_load_parameters(preset), threads=threads).draw
         self.tnet = open_tnet(preset, threads)
 
