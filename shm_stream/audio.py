@@ -157,7 +157,7 @@ class AudioCopy:
 
 def copied_stream(stream, output):
     """A stream of `output` for the packets of `stream`, with what the file says about it."""
-    copy = output.add_stream_from_template(stream)
+    copy = output.add_stream_from_template(stream, opaque=True)  # AV1's decoder has another name than its encoders
     copy.metadata.update(stream.metadata)  # language, title
     copy.disposition = stream.disposition
     return copy

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from .batch_chunked import ChunkedShot
-from .batch_chunks import ChunkTask
 from .batch_manifest import FAILED, NAME, SKIPPED, Manifest
 from .batch_options import (
     BatchOptions,
@@ -26,6 +25,7 @@ from .batch_pool import Pool
 from .batch_shots import Shot, clashes, find_shots, job_of, settings_of, without_masks
 from .batch_watch import Looks
 from .batch_worker import Task, record
+from .chunk_files import ChunkTask
 from .errors import InputError
 from .memory_plan import share_of_process
 from .partial import sweep, write_texts

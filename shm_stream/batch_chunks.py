@@ -1,57 +1,26 @@
-"""Chunks of a shot of a batch: made by workers apart from each other, kept on disk, and joined."""
+"""Chunks of a shot of a batch, made by workers apart from each other."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import shutil
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from fractions import Fraction
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
-
-from .audio import FileAudio, audio_warning
-from .batch_files import is_intact, measure
+from .batch_files import measure
 from .batch_manifest import DONE, PARTIAL
 from .batch_options import MAIN
-from .batch_shots import Shot
-from .chunk_plan import Chunk, Plan
+from .chunk_files import ChunkTask, load_facts, save_facts
+from .delivery import FIRST_NUMBER, for_target
 from .errors import ShmStreamError
 from .job import Job, state_after
 from .job_options import JobOptions
-from .join_video import join_videos
 from .part import Part
-from .partial import write_texts
+from .partial import sweep
+from .picture_format import is_pattern
 from .prior import PriorState
-from .prior_state import pack, same_state, unpack
-from .qc_files import save_statistics
-from .qc_statistics import ShotStatistics, join_statistics
-from .sink import WITH_AUDIO
-from .video_codecs import container_of
+from .qc_statistics import ShotStatistics
+from .seam import LAST, load_state, save_states
+from .sidecar import described
 from .work import Work
-
-FOLDER = ".chunks"
-"""Below the results, until they are joined."""
-STATES = ".states.npz"
-BEFORE, LAST = "before", "last"
-"""Frames whose states are kept: the one before a chunk, and its last one."""
-
-
-@dataclass(frozen=True)
-class ChunkTask:
-    """A chunk to be made; without `chunk`, all of them to be joined."""
-
-    shot: Shot
-    job: JobOptions
-    settings: dict
-    out: Path
-    sha256: str
-    """Of the source."""
-    plan: Plan
-    chunk: Chunk | None = None
 
 
 class Recorded(ShotStatistics):
@@ -66,156 +35,63 @@ class Recorded(ShotStatistics):
         self.times.append(work.frame.pts)
 
 
-def chunk_folder(task) -> Path:
-    """Where the chunks of a task's shot are."""
-    return task.out / FOLDER / task.shot.name
-
-
-def remove_chunks(task) -> None:
-    """Delete the chunks of a task's shot, and the folders that become empty."""
-    folder = chunk_folder(task)
-    shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):  # one that other chunks are in
-        for parent in folder.parents:
-            if parent == task.out:
-                break
-            parent.rmdir()
-
-
 def make_chunk(task: ChunkTask, runner, tell: Callable) -> dict:
     """Make a chunk unless it is there, and return what a record of it says. `tell` hears how many frames are done."""
-    facts = _load(task) or _make(task, runner, tell, None)
-    return _outcome(facts)
-
-
-def _outcome(facts: dict) -> dict:
+    facts = (None if task.resumes else load_facts(task)) or _make(task, runner, tell)
     status = PARTIAL if facts["warning"] else DONE
     return {"status": status, "reason": facts["warning"], "frames": facts["frames"], "seconds": facts["seconds"]}
 
 
-def _make(task: ChunkTask, runner, tell: Callable, prior: PriorState | None) -> dict:
-    """`prior`: what the chunk before left, when a lead-in was not enough."""
-    chunk, statistics, folder = task.chunk, Recorded(), chunk_folder(task)
-    folder.mkdir(parents=True, exist_ok=True)
+def _make(task: ChunkTask, runner, tell: Callable) -> dict:
+    chunk, statistics = task.chunk, Recorded()
+    prior = load_state(task.before().states, LAST) if task.resumes else None
+    task.folder.mkdir(parents=True, exist_ok=True)
+    sweep(task.folder / task.output(kind) for kind in task.shot.outputs)
+    task.facts.unlink(missing_ok=True)  # from here on the chunk is not there, until it is complete
     with Job(replace(_chunk_job(task, prior), runner=runner), statistics) as job:
         report = job.run(tell)
         wanted = chunk.end - chunk.begin
         if report.frames != wanted and not report.input_warning:
             raise ShmStreamError(f"it has {report.frames} frames where packets say {wanted}; do without --chunk")
-        _save_states(_path(task, STATES), job)
+        save_states(task.states, job.prior_before, state_after(job.last))
         facts = {
-            **_identity(task),
             "frames": report.frames,
             "seconds": round(report.seconds, 3),
             "warning": report.input_warning,
+            "warnings": report.warnings,
             "times": statistics.times,
             "end": job.last.frame.pts + job.last.frame.duration,
+            "rate": str(job.source.rate),
             "origin": str(job.source.origin_seconds),
-            "outputs": [measure(folder, _name(task, kind)) for kind in task.shot.outputs],
+            "outputs": [measure(task.folder, task.output(kind)) for kind in task.shot.outputs],
+            "described": described(job.sinks, job.source, report.frames),
             "statistics": statistics.to_json(),
         }
-    write_texts({_path(task, ".json"): json.dumps(facts)})
+    save_facts(task, facts)
     return facts
 
 
-def _identity(task: ChunkTask) -> dict:
-    """All that a chunk depends on, as JSON holds it."""
-    return {"sha256": task.sha256, "settings": task.settings, "chunk": asdict(task.chunk)}
-
-
-def _path(task: ChunkTask, suffix: str) -> Path:
-    return chunk_folder(task) / f"{task.chunk.number:04d}{suffix}"
-
-
-def _name(task: ChunkTask, kind: str) -> str:
-    return f"{task.chunk.number:04d}.{kind}{Path(task.shot.outputs[kind]).suffix}"
-
-
-def _load(task: ChunkTask) -> dict | None:
-    """What was written about a chunk, if it is there and what this task asks for."""
-    try:
-        facts = json.loads(_path(task, ".json").read_bytes())
-        same = all(facts[key] == value for key, value in _identity(task).items())
-        intact = all(is_intact(chunk_folder(task), output) for output in facts["outputs"])
-        return facts if same and intact and _path(task, STATES).is_file() else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _chunk_job(task: ChunkTask, prior: PriorState | None) -> JobOptions:
-    chunk, plan, folder = task.chunk, task.plan, chunk_folder(task)
+    """`prior`: what the chunk before left, if that is known; no lead-in is needed then."""
+    chunk, plan = task.chunk, task.plan
     lead_in = 0 if prior else chunk.lead_in
-    first, end = chunk.begin - lead_in, min(chunk.end + task.job.lookahead, plan.chunks[-1].end)
+    begin, end = chunk.begin - lead_in, min(chunk.end + task.job.lookahead, plan.chunks[-1].end)
     last = plan.whole and chunk.number == len(plan.chunks) - 1  # its end is the file's, which may be cut off
-    paths = {"output" if kind in MAIN else kind: folder / _name(task, kind) for kind in task.shot.outputs}
+    paths = {"output" if kind in MAIN else kind: task.folder / task.output(kind) for kind in task.shot.outputs}
+    numbered = any(is_pattern(path) for path in paths.values())
+    job = replace(task.job, **paths)
     return replace(
-        task.job,
-        **paths,
-        start=plan.seconds(first),
+        job if job.target is None else for_target(job, job.target),
+        target=None,
+        sidecar=False,  # there is one for the whole
+        start_number=first_number(task.job) + begin if numbered else None,  # frames of the lead-in have numbers too
+        start=plan.seconds(begin),
         duration=None,
-        frames=None if last else end - first,
-        part=Part(lead_in, plan.times[first], prior, None if last else chunk.end - chunk.begin),
+        frames=None if last else end - begin,
+        part=Part(lead_in, plan.times[begin], prior, None if last else chunk.end - chunk.begin),
     )
 
 
-def _save_states(path: Path, job: Job) -> None:
-    states = {LAST: state_after(job.last)}
-    if job.prior_before is not None:
-        states[BEFORE] = job.prior_before
-    np.savez(path, **{f"{name}.{key}": array for name, state in states.items() for key, array in pack(state).items()})
-
-
-def _state(task: ChunkTask, name: str) -> PriorState | None:
-    """What the frame BEFORE the chunk left, or its LAST one; None for the former where there is none."""
-    with np.load(_path(task, STATES)) as file:
-        arrays = {key.removeprefix(f"{name}."): file[key] for key in file if key.startswith(f"{name}.")}
-    return unpack(arrays) if arrays else None
-
-
-def join_chunks(task: ChunkTask, runner, tell: Callable) -> dict:
-    """Join what `make_chunk` made, and return what the shot's record says."""
-    started = time.perf_counter()
-    tasks = [replace(task, chunk=chunk) for chunk in task.plan.chunks]
-    for before, after in zip(tasks, tasks[1:]):
-        _mend_seam(before, after, runner, tell)
-    facts = [_load(each) for each in tasks]
-    if None in facts:
-        raise ShmStreamError(f"a chunk of {task.shot.name} was changed or deleted meanwhile; run again")
-    warnings = [line for kind in task.shot.outputs if (line := _join(task, kind, facts))]
-    outputs = [{"kind": kind, **measure(task.out, name)} for kind, name in task.shot.outputs.items()]
-    parts = [ShotStatistics.from_json(each["statistics"]) for each in facts]
-    save_statistics(task.out, task.shot.name, join_statistics(parts), outputs)
-    remove_chunks(task)
-    status, reason = next(((PARTIAL, each["warning"]) for each in facts if each["warning"]), (DONE, None))
-    seconds = sum(each["seconds"] for each in facts) + time.perf_counter() - started
-    frames = sum(each["frames"] for each in facts)
-    return {
-        "status": status, "reason": reason, "frames": frames, "seconds": round(seconds, 3), "warnings": warnings,
-        "outputs": outputs,
-    }  # fmt: skip
-
-
-def _mend_seam(before: ChunkTask, after: ChunkTask, runner, tell: Callable) -> None:
-    """Make a chunk again from where the one before ended, if its lead-in did not bring it there."""
-    left, found = _state(before, LAST), _state(after, BEFORE)
-    if not same_state(left, found):
-        _make(after, runner, tell, left)
-
-
-def _join(task: ChunkTask, kind: str, facts: list[dict]) -> str | None:
-    """Write one of the shot's outputs; returns a warning about its audio."""
-    target, plan, job = task.out / task.shot.outputs[kind], task.plan, task.job
-    folder, source = chunk_folder(task), Path(task.job.input)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    audio = source if kind in WITH_AUDIO else None
-    join_videos(
-        [folder / _name(replace(task, chunk=chunk), kind) for chunk in plan.chunks],
-        target,
-        [*(time for each in facts for time in each["times"]), facts[-1]["end"]],
-        plan.time_base,
-        audio_from=audio,
-        audio_origin=Fraction(facts[0]["origin"]),
-        cut_start=job.start > 0,
-        cut_end=job.duration is not None or job.frames is not None,
-    )
-    return audio_warning(FileAudio(source), container_of(target), target) if audio else None
+def first_number(job: JobOptions) -> int:
+    """Of the first picture of the whole sequence."""
+    return FIRST_NUMBER.get(job.target, 0) if job.start_number is None else job.start_number

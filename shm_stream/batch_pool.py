@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection, resource_tracker
 
-from .batch_chunks import ChunkTask
 from .batch_manifest import FAILED
 from .batch_worker import Task, record, work
+from .chunk_files import ChunkTask
 from .errors import InputError
 from .partial import sweep
 

@@ -18,21 +18,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .batch_chunks import ChunkTask, join_chunks, make_chunk, remove_chunks
+from .batch_chunks import make_chunk
 from .batch_files import digest, is_intact, measure, state
+from .batch_join import join_chunks
 from .batch_manifest import DONE, FAILED, PARTIAL, SKIPPED
 from .batch_masks import MASKS
-from .batch_shots import DEFAULTS, Shot
+from .batch_shots import Shot
+from .chunk_files import ChunkTask, remove_chunks
 from .chunk_plan import Plan, plan_chunks
 from .engine_choice import choose_runner
 from .errors import InputError, ShmStreamError
 from .job import Job
 from .job_options import JobOptions
 from .job_report import Report
+from .masks import is_still
 from .picture_format import is_pattern
 from .qc_files import save_statistics
 from .qc_statistics import ShotStatistics
-from .sidecar import sidecar_path
+from .sidecar import is_described, sidecar_path
 
 TELL_SECONDS = 0.2
 """Frames are told of no more often."""
@@ -110,16 +113,16 @@ def _plan(task: Task) -> Plan | None:
 
 
 def joins(job: JobOptions) -> bool:
-    """Whether parts of the job, made apart, are what it would make in one piece: not where a person is followed from
-    the first frame on, fields need their neighbours, masks are counted from the first frame, or a description of the
-    whole goes beside it."""
-    masked = any(getattr(job, what) is not None for what in MASKS)
-    return not (job.target or job.sidecar or job.deinterlace or masked or job.person != DEFAULTS["person"])
+    """Whether parts of the job, made apart, are what it would make in one piece: not where masks are counted from the
+    first frame on."""
+    masks = [Path(path) for what in MASKS if (path := getattr(job, what)) is not None]
+    return all(is_still(path) for path in masks)
 
 
 def _perform_chunk(task: ChunkTask, runner, tell: Callable):
     """Make a chunk, or join all of them, and send a record of it; returns the loaded runner."""
-    runner = runner or choose_runner(task.job.preset, task.job.runner, task.job.device)
+    if task.chunk is not None:
+        runner = runner or choose_runner(task.job.preset, task.job.runner, task.job.device)
     before = state(task.shot.path)
     tell(("source", task.sha256))
     outcome = _guarded(join_chunks if task.chunk is None else make_chunk, task, runner, _seldom(tell))
@@ -141,8 +144,8 @@ def is_finished(task: Task, sha256: str) -> bool:
     outputs = line.get("outputs") or []
     if len(outputs) != len(task.shot.outputs) or not all(name in line for name in FIGURES):
         return False
-    described = task.job.target is not None or task.job.sidecar
-    sidecars = [sidecar_path(task.out / name) for name in task.shot.outputs.values()] if described else []
+    described = task.shot.outputs.values() if is_described(task.job) else ()
+    sidecars = [sidecar_path(task.out / name) for name in described]
     return all(path.is_file() for path in sidecars) and all(is_intact(task.out, facts) for facts in outputs)
 
 

@@ -84,6 +84,7 @@ class Engine(FuseStage):
     def resume(self, state: PriorState) -> None:
         """Go on after the frame that left `state`. Only while no frame is between the stages."""
         self._prior.restore(state)
+        self.guides.resume(state.person)
         self._smoothing.state = None if state.smoothed is None else PriorState(state.picture, state.smoothed)
         if self.lookahead:
             self.lookahead.restore(state)
@@ -119,6 +120,7 @@ class Engine(FuseStage):
     def mnet(self, work: Work) -> Work:
         """Full-size frame and trimap → alpha_raw, where alpha depends on it; elsewhere 0.5 is least wrong."""
         self._smooth(work)
+        work.steadied = work.logits
         work = self._draw_alpha_raw(work)
         if work.trimap is not None:
             alpha = self.alpha(work)

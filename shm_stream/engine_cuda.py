@@ -191,7 +191,7 @@ class CudaEngine(Engine):
     def _mirror(self, work: Work) -> None:
         there = work.on_device
         there.logits_ready.synchronize()
-        work.frame = mirrored_frame(work.frame)
+        work.frame, work.mirrored = mirrored_frame(work.frame), True
         work.logits = np.ascontiguousarray(work.logits[..., ::-1])
         with on_stream(self._mnet_stream):
             frame = self._transfer.upload_picture(self._picture(work))

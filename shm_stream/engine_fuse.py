@@ -109,10 +109,13 @@ class FuseStage:
     def _guided(self, work: Work, alpha: np.ndarray, mirror: bool) -> Subject:
         """The subject, as far as the guides say that it is one."""
         bounds = self.guides.bounds(work.frame, mirror)
-        return Subject(bounds.apply(self.guides.choose(alpha, work.new_scene)), bounds=bounds)
+        chosen = self.guides.choose(alpha, work.new_scene)
+        if self.guides.person is not None:
+            work.left = replace(work.left, person=self.guides.followed)
+        return Subject(bounds.apply(chosen), bounds=bounds)
 
     def _mirror(self, work: Work) -> None:
-        work.frame = mirrored_frame(work.frame)
+        work.frame, work.mirrored = mirrored_frame(work.frame), True
         work.logits = np.ascontiguousarray(work.logits[..., ::-1])
         work.alpha_raw = mirrored(work.alpha_raw)
 

@@ -10,7 +10,7 @@ from .edges import Bounds
 from .errors import InputError
 from .frame import Frame
 from .masks import open_mask
-from .people import CHOICES, PersonChoice
+from .people import CHOICES, PersonChoice, PersonState
 from .placement import mirrored
 
 
@@ -41,6 +41,16 @@ class Guides:
         if new_scene:
             self.person.reset()
         return self.person(alpha)
+
+    @property
+    def followed(self) -> PersonState | None:
+        """Who was followed up to the last frame; None: everybody is kept."""
+        return self.person and self.person.state
+
+    def resume(self, followed: PersonState | None) -> None:
+        """Go on following who was followed before the next frame."""
+        if self.person is not None and followed is not None:
+            self.person.state = followed
 
     def bounds(self, frame: Frame, mirror: bool) -> Bounds:
         """For a frame, which was mirrored or not."""

@@ -21,6 +21,7 @@ from .latency import LatencyCounter
 from .live_sink import LiveSink
 from .lookahead import check_lookahead
 from .pace import paced
+from .part import Part
 from .preset import get_preset
 from .prior import PriorState
 from .work import Work
@@ -56,7 +57,7 @@ class Job:
         self._latency = LatencyCounter()
         self.idle = open_idle(options.live, self.source, self.sinks.values(), reported=statistics is not None)
         self._closing.callback(self.idle.close)
-        self._part = options.part
+        self._part = options.part or Part()
         self._in_flight = LIVE_FRAMES + options.lookahead if self.source.live else self.memory and self.memory.frames
         self.prior_before: PriorState | None = self._part.prior
         """What the last frame that was not written left behind."""
@@ -213,4 +214,4 @@ class Job:
 
 def state_after(work: Work) -> PriorState:
     """What a finished frame leaves to those that another job makes."""
-    return replace(work.left, shown=work.logits)
+    return replace(work.left, shown=work.steadied)

@@ -96,5 +96,5 @@ class JobOptions:
     obs_setup: str | None = None
     """OBS's websocket server (ws://HOST:PORT, or "auto" for what OBS's settings say), to have it show these cut-outs.
     The password is OBS_WEBSOCKET_PASSWORD in the environment, else what OBS's settings say."""
-    part: Part = Part()
+    part: Part | None = None
     """Which part of a video this is, when the others are made apart. Parts have no audio."""

@@ -10,7 +10,6 @@ from .delivery import FIRST_NUMBER, Delivery
 from .job_options import JobOptions
 from .live_target import LiveTarget
 from .outputs import TRANSPARENT
-from .part import Part
 from .picture_format import is_pattern
 from .sink import is_folder, open_live_sink, open_sink
 
@@ -25,11 +24,12 @@ def open_file_sink(path: str, kind: str, options: JobOptions, source, *, safe: b
         codec=options.codec if main else None,
         crf=options.crf if main else None,
         overwrite=options.overwrite,
-        audio_from=source.audio_from if options.part == Part() else None,
+        audio_from=source.audio_from,
         start_seconds=options.start,
         duration_seconds=options.duration,
         delivery=_delivery(options, kind, path),
         safe=safe,
+        part=options.part is not None,
     )
 
 

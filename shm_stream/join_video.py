@@ -13,7 +13,7 @@ from . import partial
 from .audio import AudioCopy, copied_stream
 from .carried import carry_facts
 from .errors import ShmStreamError
-from .sink_video import open_output
+from .sink_video import number_at, open_output
 from .video_codecs import container_of
 from .video_container import open_container
 
@@ -24,6 +24,7 @@ def join_videos(
     times: list[int],
     time_base: Fraction,
     *,
+    rate: Fraction,
     audio_from: Path | None = None,
     audio_origin: Fraction = Fraction(0),
     cut_start: bool = False,
@@ -32,6 +33,7 @@ def join_videos(
     """Write the pictures of `parts`, in order, to `target`.
 
     Picture i is shown from `times[i]` to `times[i + 1]`, in units of `time_base`: there is a time more than pictures.
+    `rate`: pictures a second, as the header says it.
     Audio, titles and chapters of the input are copied as `sink_video.VideoSink` does; `audio_origin` is when, in
     seconds of the input, the output begins. Raises ShmStreamError when the parts do not fit together; then no file is
     left.
@@ -39,7 +41,9 @@ def join_videos(
     unfinished, container = partial.partial_path(target), container_of(target)
     try:
         with open_container(parts[0]) as first, open_output(unfinished, container) as output:
-            video = _copied_video(first.streams.video[0], output)
+            if container == "avi":
+                times, time_base = _numbers(rate, times, time_base), 1 / rate
+            video = _copied_video(first.streams.video[0], output, rate)
             video.time_base = time_base
             audio = AudioCopy(audio_from, output, container) if audio_from is not None else None
             if audio is not None:
@@ -62,12 +66,22 @@ def join_videos(
         partial.discard(unfinished)
 
 
-def _copied_video(stream, output):
+def _copied_video(stream, output, rate: Fraction):
     """Containers are the same, so are the codec's names in them: without its own, ProRes 4444 would be called 422."""
     copy = copied_stream(stream, output)
+    copy.codec_context.framerate = rate.limit_denominator(1 << 20)  # timecode cannot be written without
     copy.codec_context.codec_tag = stream.codec_context.codec_tag
     copy.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio or Fraction(1)
     return copy
+
+
+def _numbers(rate: Fraction, times: list[int], time_base: Fraction) -> list[int]:
+    """What AVI has in the place of times."""
+    numbers, last = [], -1
+    for time in times:
+        last = number_at(rate, time, time_base, last)
+        numbers.append(last)
+    return numbers
 
 
 def _timed(parts: list[Path], times: list[int]) -> Iterator[tuple]:

@@ -29,7 +29,7 @@ def open_mask(path: str | os.PathLike, what: str, source, *, start_seconds=0.0, 
     path = Path(path)
     if not path.exists():
         raise InputError(f"{what} {path} does not exist; check the name")
-    if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir():
+    if is_still(path):
         mask = StillMask(path, what)
         check_proportions(mask.pixels.shape, (source.height, source.width), mask.name)
         return mask
@@ -42,6 +42,11 @@ def open_mask(path: str | os.PathLike, what: str, source, *, start_seconds=0.0, 
     check_proportions((masks.height, masks.width), (source.height, source.width), f"{what} {path}")
     _check_counts(masks, source, f"{what} {path}")
     return MaskSequence(masks, what)
+
+
+def is_still(path: Path) -> bool:
+    """Whether a mask is one picture, for all frames."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir()
 
 
 class StillMask:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import cv2
 import numpy as np
 
@@ -18,6 +20,23 @@ PATIENCE = 12
 """Frames for which a person who is gone is waited for before another is chosen."""
 
 
+@dataclass(frozen=True, eq=False)
+class PersonState:
+    """Who was followed up to a frame."""
+
+    chosen: np.ndarray | None = None
+    """[h, w] bool; None: nobody yet"""
+    others: np.ndarray | None = None
+    """[h, w] bool, people in the same frame"""
+    absent: int = 0
+    """For how many frames the chosen one has been gone."""
+
+    def same(self, other: PersonState) -> bool:
+        """Whether the next frame will be treated alike."""
+        ours, theirs = (self.chosen, self.others), (other.chosen, other.others)
+        return self.absent == other.absent and all(map(np.array_equal, ours, theirs))
+
+
 class PersonChoice:
     """Keeps one region of alpha and leaves the others out. Frames come in order; state goes from frame to frame.
 
@@ -29,13 +48,12 @@ class PersonChoice:
     def __init__(self, choice: str):
         """`choice`: `largest` or `center`, the region that is nearest to the middle."""
         self._choice = choice
-        self.reset()
+        self.state = PersonState()
+        """Replaced with every frame, never changed."""
 
     def reset(self) -> None:
         """The next frame begins a scene: choose anew."""
-        self._chosen: np.ndarray | None = None  # [h, w] bool
-        self._others: np.ndarray | None = None  # [h, w] bool, people in the same frame
-        self._absent = 0
+        self.state = PersonState()
 
     def __call__(self, alpha: np.ndarray) -> np.ndarray:
         """[H, W] float32 in 0..1 → a new array, 0 outside the chosen person's region."""
@@ -46,24 +64,25 @@ class PersonChoice:
             return np.zeros_like(alpha)
         mine = self._without_others(labels == label)
         weight = cv2.resize(_weight(mine, (labels > 0) & ~mine), alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        self._chosen, self._others = mine, _somebody((labels > 0) & ~mine, mine)
+        self.state = PersonState(mine, _somebody((labels > 0) & ~mine, mine))
         return np.multiply(alpha, weight, out=weight)
 
     def _without_others(self, region: np.ndarray) -> np.ndarray:
         """[h, w] bool: the cells of a region that are nearer to the person than to those who stood apart before."""
-        if self._others is None or self._others.shape != region.shape or not (region & self._others).any():
+        others = self.state.others
+        if others is None or others.shape != region.shape or not (region & others).any():
             return region
-        return region & (_distance_to(self._chosen) <= _distance_to(self._others))
+        return region & (_distance_to(self.state.chosen) <= _distance_to(others))
 
     def _label(self, labels: np.ndarray, small: np.ndarray) -> int | None:
         """Of the region to keep; None when there is none, or the person is waited for."""
-        if self._chosen is not None and self._chosen.shape == labels.shape:
-            overlap = np.bincount(labels[self._chosen], minlength=2)[1:]
+        chosen = self.state.chosen
+        if chosen is not None and chosen.shape == labels.shape:
+            overlap = np.bincount(labels[chosen], minlength=2)[1:]
             if overlap.any():
-                self._absent = 0
                 return 1 + int(overlap.argmax())
-            self._absent += 1
-            if self._absent <= PATIENCE:
+            self.state = replace(self.state, absent=self.state.absent + 1)
+            if self.state.absent <= PATIENCE:
                 return None
         self.reset()
         return self._choose(labels, small)

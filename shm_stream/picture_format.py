@@ -118,6 +118,16 @@ def numbered(pattern: Path) -> dict[int, Path]:
     return {int(match[1]): path for match, path in sorted(found, key=lambda pair: pair[1]) if match}
 
 
+def discard_others(pattern: Path, first: int, last: int) -> None:
+    """Delete what lies there under numbers before `first` or after `last`: the rest of a longer sequence.
+
+    Raises ShmStreamError.
+    """
+    for number, path in numbered(pattern).items():
+        if not first <= number <= last:
+            partial.remove(path)
+
+
 def is_pattern(path: Path) -> bool:
     """Whether the name numbers pictures, as `shot.%04d.png` does. Raises InputError for one with several numbers."""
     if path.suffix.lower() not in SETTINGS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .people import PersonState
 from .reduce import reduce_to_rgb
 from .trimap import Trimap
 from .yuv_planes import YuvPlanes
@@ -53,7 +54,9 @@ class PriorState:
     smoothed: np.ndarray | None = None
     """[3, h', w'] float32: its logits after temporal smoothing, where there is some."""
     shown: np.ndarray | None = None
-    """[3, h', w'] float32: its logits as they were composited, controls and all; statistics compare with them."""
+    """[3, h', w'] float32: its logits as M-Net was given them; statistics compare with them."""
+    person: PersonState | None = None
+    """Who was followed; None: everybody is kept."""
 
 
 class Prior:

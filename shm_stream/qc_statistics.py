@@ -73,12 +73,13 @@ class ShotStatistics:
         self._previous = _small_picture(state.picture, trimap), alpha_of(trimap)
 
     def _measure(self, work: Work) -> dict[str, float]:
-        trimap = _small_trimap(work.logits)
+        trimap = _small_trimap(work.steadied)
         picture, alpha = _small_picture(work.reduced, trimap), alpha_of(trimap)
         before, self._previous = self._previous, (picture, alpha)
         before = before and tuple(at_size(part, alpha.shape) for part in before)
         cut = before is not None and is_cut(before[0], picture)
-        edges = (alpha[:, 0], alpha[:, -1], alpha[0], alpha[-1])
+        left, right = (-1, 0) if work.mirrored else (0, -1)  # as the outputs show them
+        edges = (alpha[:, left], alpha[:, right], alpha[0], alpha[-1])
         return {
             "coverage": float(alpha.mean()),
             "uncertain": float(trimap[Trimap.UNKNOWN].mean()),

@@ -11,7 +11,7 @@ from . import partial
 from .delivery import USUAL, Delivery
 from .errors import InputError, ShmStreamError
 from .frame import Frame
-from .picture_format import NUMBER, PictureFormat, numbered
+from .picture_format import NUMBER, PictureFormat, discard_others, numbered
 from .words import counted
 
 
@@ -123,9 +123,7 @@ class FolderSink:
     def finish(self) -> Path:
         """All files are in place already; of a longer sequence that was there before, the rest goes."""
         if not self._by_stem:
-            for number, path in numbered(self._folder / self._pattern).items():
-                if not self._first <= number <= self._last:
-                    partial.remove(path)
+            discard_others(self._folder / self._pattern, self._first, self._last)
         return self.path
 
     def abort(self) -> str | None:

@@ -48,9 +48,12 @@ class VideoSink:
 
     def __init__(
         self, path: Path, source, *, kind: str, codec, crf, audio_from, cut_start, cut_end, delivery: Delivery = USUAL,
-        safe=False,
+        safe=False, part=False,
     ):  # fmt: skip
-        """`safe`: what was written stays readable when the process dies, and is kept when the job fails."""
+        """`safe`: what was written stays readable when the process dies, and is kept when the job fails.
+
+        `part`: without sound and titles, which come when parts are joined; `warning` is that of the whole.
+        """
         self.path = path
         self._safe = safe
         self.kind = kind
@@ -60,7 +63,7 @@ class VideoSink:
         self._encoding = choose_encoding(path, kind, size, source.colour, codec, crf, bits)
         self._convention = convention_for(path, path.suffix.lower(), kind, delivery, source)
         self._cut_start, self._cut_end = cut_start, cut_end
-        self._audio_from = audio_from
+        self._audio_from = None if part else audio_from
         if audio_from is not None:
             self.warning = audio_warning(audio_from, self._encoding.container, path)
         self._check_aspect()
@@ -245,10 +248,9 @@ class VideoSink:
 
     def _count_by_rate(self, frame: av.VideoFrame) -> None:
         """AVI knows no timestamps, only the number of a picture at its one rate."""
-        time_base = 1 / self._source.rate
-        number = round(frame.pts * frame.time_base / time_base)
-        self._last_number = max(number, self._last_number + 1)
-        frame.pts, frame.time_base, frame.duration = self._last_number, time_base, 1
+        rate = self._source.rate
+        self._last_number = number_at(rate, frame.pts, frame.time_base, self._last_number)
+        frame.pts, frame.time_base, frame.duration = self._last_number, 1 / rate, 1
 
     def _mux_audio(self, end_seconds) -> None:
         if self._audio is not None:
@@ -280,6 +282,11 @@ class VideoSink:
 
 def _on_device(picture: np.ndarray | YuvPlanes) -> bool:
     return hasattr(picture, "tensors")
+
+
+def number_at(rate: Fraction, time: int, time_base: Fraction, last: int) -> int:
+    """The number of a picture, at `rate` a second, that is shown at `time`; `last`: that of the picture before."""
+    return max(round(time * time_base * rate), last + 1)
 
 
 def open_output(path: Path, container: str, *, safe: bool = False):

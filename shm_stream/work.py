@@ -24,8 +24,10 @@ class Work:
     """[h, w, 3] uint8 RGB, what T-Net saw, from `tnet`."""
     logits: np.ndarray | None = None
     """[3, h, w] float32, from `tnet`; later stages replace them by steadier or edited ones."""
+    steadied: np.ndarray | None = None
+    """[3, h, w] float32, as M-Net was given them, of the frame as it was filmed: no edit of alpha changes these."""
     left: PriorState | None = None
-    """What the next frame needs to know of this one, from `tnet`."""
+    """What the next frame needs to know of this one, from `tnet`; who is followed, from `fuse`."""
     alpha_raw: np.ndarray | None = None
     """[H, W] float32 in 0..1, from `mnet`."""
     outputs: dict[str, np.ndarray | YuvPlanes] = field(default_factory=dict)
@@ -45,5 +47,7 @@ class Work:
     """Frames before it were thrown away because nobody watched: what was remembered is old."""
     new_scene: bool = False
     """The frame begins a scene, as far as T-Net's stage can tell."""
+    mirrored: bool = False
+    """Frame and outputs show it the other way round than it was filmed."""
     on_device: object = None
     """What `engine_cuda` keeps on the GPU."""

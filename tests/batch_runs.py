@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 from stand_ins import StandInRunner, default_signals, numbered_clip, numbered_frame
 
-from shm_stream import InputError, batch_worker, engine_choice
+from shm_stream import InputError, batch_pool, batch_worker, cli, engine_choice
 
 SLOW_VARIABLE = "TEST_BATCH_SECONDS_PER_FRAME"
 TOUCHED_VARIABLE = "TEST_BATCH_TOUCHED"
@@ -104,6 +104,14 @@ def write_shots(folder: Path) -> Path:
     (folder / "notes.txt").write_text("nothing")
     (folder / "._a.mp4").write_text("what macOS leaves")
     return folder
+
+
+def run_batch(monkeypatch, capsys, folder: Path, name: str, *arguments, work=stand_in_work) -> tuple[Path, int, str]:
+    """Run the command in this process for an OUT of that name beside `folder`; (OUT, exit code, stderr)."""
+    monkeypatch.setattr(batch_pool, "WORK", work)
+    out = folder.with_name(name)
+    code = cli.main(["batch", str(folder), str(out), *arguments])
+    return out, code, capsys.readouterr().err
 
 
 def start(*arguments, seconds_per_frame: float = 0.0, **options) -> subprocess.Popen:

@@ -12,11 +12,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from batch_runs import children, leftovers, read_manifest, read_until, stand_in_work, start, wait_until, write_weights
+from batch_runs import (
+    children,
+    leftovers,
+    read_manifest,
+    read_until,
+    run_batch,
+    stand_in_work,
+    start,
+    wait_until,
+    write_weights,
+)
 from media import audio_packets, read_pictures, video_facts, video_times, write_video
 from stand_ins import StandInRunner, numbered_clip, numbered_frame, read_numbers
 
-from shm_stream import ShmStreamError, batch_pool, batch_worker, cli, engine_choice
+from shm_stream import ShmStreamError, batch_worker, engine_choice
 from shm_stream.chunk_plan import LEAD_IN, plan_chunks
 from shm_stream.job_options import JobOptions
 from shm_stream.join_video import join_videos
@@ -96,10 +106,7 @@ def run(folder, monkeypatch, capsys):
     """Run the command in this process for an OUT of that name; (OUT, exit code, stderr)."""
 
     def run(name: str, *arguments, work=stand_in_work) -> tuple[Path, int, str]:
-        monkeypatch.setattr(batch_pool, "WORK", work)
-        out = folder.with_name(name)
-        code = cli.main(["batch", str(folder), str(out), *arguments])
-        return out, code, capsys.readouterr().err
+        return run_batch(monkeypatch, capsys, folder, name, *arguments, work=work)
 
     return run
 
@@ -201,6 +208,21 @@ def test_statistics_are_those_of_one_piece(run, folder):
     assert figures[0] == figures[1] and len(figures[1]["seconds"]) == COUNT
 
 
+@pytest.mark.parametrize("edit", [("--shrink", "2"), ("--mirror",)])
+def test_what_is_done_to_alpha_is_not_taken_for_what_the_network_said(run, folder, edit):
+    calm_clip(folder / "a.mp4")
+    arguments = ("--alpha", "--suffix", ".mkv", "--codec", "ffv1")
+    outs = [
+        run("plain", *arguments, work=alternating_work)[0],
+        run("whole", *arguments, *edit, work=alternating_work)[0],
+        run("chunked", *arguments, *edit, "--chunk", CHUNK, work=alternating_work)[0],
+    ]
+    _, one, other = (pixels(out / "a.alpha.mkv") for out in outs)
+    assert all((a == b).all() for a, b in zip(one, other, strict=True))
+    figures = [json.loads((out / ".qc" / "a.mp4.json").read_text())["figures"] for out in outs]
+    assert figures[0] == figures[1] == figures[2]
+
+
 def test_a_part_of_a_video_is_cut_to_the_frame(run, folder):
     long_clip(folder / "a.mp4", 200, audio=[("aac", 8.0, 0.0)])
     arguments = ("--bg", "red", "-ss", "1", "--frames", "150")
@@ -234,10 +256,10 @@ def test_an_end_that_is_missing_makes_the_shot_partial(run, folder, tmp_path):
 def test_parts_that_do_not_fit_are_refused(tmp_path):
     parts = [numbered_clip(tmp_path / f"{name}.mp4", 5) for name in "ab"]
     with pytest.raises(ShmStreamError, match="the parts hold 10 pictures instead of 9"):
-        join_videos(parts, tmp_path / "joined.mp4", list(range(10)), Fraction(1, 25))
+        join_videos(parts, tmp_path / "joined.mp4", list(range(10)), Fraction(1, 25), rate=Fraction(25))
     other = write_video(tmp_path / "c.mp4", [np.zeros((32, 64, 3), np.uint8)], pix_fmt="yuv420p")
     with pytest.raises(ShmStreamError, match="c.mp4 does not continue the part before"):
-        join_videos([parts[0], other], tmp_path / "joined.mp4", list(range(7)), Fraction(1, 25))
+        join_videos([parts[0], other], tmp_path / "joined.mp4", list(range(7)), Fraction(1, 25), rate=Fraction(25))
     assert sorted(os.listdir(tmp_path)) == ["a.mp4", "b.mp4", "c.mp4"]
 
 

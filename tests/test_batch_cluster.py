@@ -40,7 +40,8 @@ def run(monkeypatch, capsys, tmp_path):
 
     def run(out, *arguments):
         monkeypatch.setattr(batch_pool, "WORK", stand_in_work)
-        code = cli.main(["batch", str(folder), str(tmp_path / out), "--bg", "red", *map(str, arguments)])
+        kind = [] if "--for" in arguments else ["--bg", "red"]
+        code = cli.main(["batch", str(folder), str(tmp_path / out), *kind, *map(str, arguments)])
         return code, capsys.readouterr().err
 
     return run
@@ -52,7 +53,7 @@ def contents(folder) -> dict[str, list]:
     for path in folder.rglob("*"):
         if path.suffix == ".mkv":
             found[path.relative_to(folder).as_posix()] = [picture.tobytes() for picture in read_pictures(path)]
-        elif path.suffix in (".mp4", ".png"):
+        elif path.suffix in (".mp4", ".png", ".exr", ".mov") or path.name.endswith(".exr.json"):
             found[path.relative_to(folder).as_posix()] = [digest(path)]
     return found
 
@@ -72,6 +73,20 @@ def test_results_and_manifest_are_those_of_processes_here(cluster, run, tmp_path
     assert contents(tmp_path / "there") == contents(tmp_path / "here") and len(contents(tmp_path / "here")) == 8
     assert recorded(tmp_path / "there") == recorded(tmp_path / "here")
     assert run("there", "--alpha", "--chunk", 1, "--cluster", cluster.file)[1].startswith("0 done, 4 skipped")
+
+
+def test_chunks_of_a_sequence_are_those_of_processes_here(cluster, run, tmp_path):
+    pytest.importorskip("OpenEXR")
+    numbered_clip(tmp_path / "in" / "long.mov", 75)
+    for _ in range(2):
+        cluster.add_worker()
+    cluster.wait_for_workers(2)
+    arguments = ("--for", "nuke", "--person", "largest")
+    assert run("there", *arguments, "--chunk", 1, "--cluster", cluster.file)[0] == 0
+    assert run("here", *arguments)[0] == 0
+    there = contents(tmp_path / "there")
+    assert there == contents(tmp_path / "here") and len(there) == 12 + 8 + 75 + 1 + 3 + 1
+    assert recorded(tmp_path / "there") == recorded(tmp_path / "here")
 
 
 def test_a_worker_that_is_killed_costs_only_its_chunk(cluster, run, tmp_path):

@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import pytest
 from batch_runs import leftovers, read_manifest, stand_in_work, start, wait_until, write_shots, write_weights
-from stand_ins import numbered_clip
 
 from shm_stream import batch_pool, cli
 from shm_stream.batch_files import files_of, is_intact, measure
@@ -124,15 +123,6 @@ def test_frames_that_no_batch_made_are_not_overwritten(run, out):
     code, line = run("--for", "nuke")
     assert code == 2 and f"{out / 'a' / 'a.0001.exr'} exists and no batch made it" in line
     assert (out / "a" / "a.0001.exr").read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    "options", [["--for", "resolve"], ["--bg", "red", "--person", "center"], ["--bg", "red", "--sidecar"]]
-)
-def test_what_cannot_be_joined_is_made_in_one_piece(run, tmp_path, out, options):
-    numbered_clip(tmp_path / "in" / "long.mp4", 100)
-    assert run(*options, "--chunk", "1", "--jobs", 2)[0] == 0
-    assert read_manifest(out)[-1]["status"] == "done" and not (out / ".chunks").exists()
 
 
 def test_results_of_sequences(tmp_path):

@@ -23,11 +23,11 @@ GREY = np.full((64, 96, 3), 128, np.uint8)
 def work_of(index: int, subject: np.ndarray, *, unknown=None, pixels=GREY, **outputs) -> Work:
     """A frame of 96x64, 25 a second, whose logits [3, 32, 48] say `subject` (bool), or unknown where that is set."""
     work = Work(Frame(pixels, index, index, Fraction(1, 25), 1), outputs=outputs)
-    work.reduced = pixels
     work.logits = np.full((3, *subject.shape), -30, np.float32)
     work.logits[0][subject] = work.logits[1][~subject] = 30
     if unknown is not None:
         work.logits[:, unknown] = np.float32([-30, -30, 30])[:, None]
+    work.reduced, work.steadied = pixels, work.logits
     work.alpha_raw = np.full((64, 96), 0.25, np.float32)
     return work
 
@@ -59,6 +59,13 @@ def test_shares_of_the_picture_and_of_its_edges():
     edges = [getattr(figures, edge)[0] for edge in EDGES]
     assert edges == pytest.approx([(24 + 2) / 32, 2 / 32, 0.5, 0.5], abs=1e-5)
     assert (figures.seconds, figures.flicker, figures.cut, len(figures)) == ([0.0], [0.0], [0], 1)
+
+
+def test_edges_are_those_of_a_mirrored_output():
+    statistics, work = ShotStatistics(), work_of(0, box(8, 32, 0, 24))
+    work.mirrored = True
+    statistics.add(work)
+    assert [getattr(statistics.figures, edge)[0] for edge in ("left", "right")] == pytest.approx([0, 0.75], abs=1e-5)
 
 
 def test_flicker_is_what_changes_without_motion_in_the_picture():
