@@ -168,6 +168,9 @@ class VideoSink:
         if self._state == "open":
             self._state = "aborted"
             begun = self._container is not None
+            if begun and self._safe:
+                with contextlib.suppress(av.FFmpegError, OSError):
+                    self._container.mux(self._stream.encode(None))  # frames that the encoder holds back
             with contextlib.suppress(av.FFmpegError, OSError):  # as on a full disk: what is there stays readable
                 self._close()
             if begun and self._safe:

@@ -107,7 +107,8 @@ def list_images(folder: Path) -> list[Path]:
         raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
     names = [name for name in names if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
     if not names:
-        raise InputError(f"no images in the folder {folder}; it should hold .png, .jpg, .webp, .tif or .exr files")
+        held = ".png, .jpg, .webp, .tif or .exr files (for videos and folders: shm-stream batch)"
+        raise InputError(f"no images in the folder {folder}; it should hold {held}")
     return [folder / name for name in sorted(names, key=natural_key)]
 
 

@@ -337,3 +337,13 @@ def test_folder_abort_keeps_finished_pictures_only(tmp_path):
     sink.write(frame, frame.pixels)
     sink.abort()
     assert os.listdir(tmp_path / "frames") == ["walk_000000.png"]
+
+
+@pytest.mark.parametrize("name", ["o.mp4", "o.mkv", "o.mov"])
+def test_a_recording_that_is_ended_by_another_failure_keeps_what_the_encoder_held_back(tmp_path, name):
+    source = open_source(write_video(tmp_path / "in.mp4", [palette_picture(96, 64)] * 17))
+    sink = open_sink(tmp_path / name, source, kind="composite", safe=True)
+    for frame in source:
+        sink.write(frame, frame.pixels)
+    sink.abort()
+    assert len(read_pictures(tmp_path / name)) == 17
