@@ -195,12 +195,24 @@ def test_a_size_that_cannot_be_compiled_is_told_and_frames_go_on(tmp_path):
     assert any(line.endswith("and stays as it was: out of memory") for line in lines)
 
 
+ENDING = """
+import sys
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
+from shm_stream.live_options import LiveOptions
+from shm_stream.quality import RateKeeper
+RateKeeper.frame = lambda keeper, *_: keeper.levels[-1]  # as on a machine that is too slow
+options = JobOptions(sys.argv[1], sys.argv[2], bg="red", runner="openvino", live=LiveOptions(loop=True), frames=2)
+with Job(options) as job:
+    job.run()
+"""
+
+
 def test_a_program_that_ends_while_openvino_compiles_ends_well(tmp_path):
     pytest.importorskip("openvino")
     clip = numbered_clip(tmp_path / "clip.mp4", 10)
-    command = [sys.executable, "-m", "shm_stream", clip, "--loop", "--bg", "red", "-o", tmp_path / "o.mp4", "-t", "4"]
-    ended = subprocess.run([*command, "--fps-target", "1000"], timeout=50, capture_output=True, text=True)
-    assert "holding 1000 frames a second" in ended.stderr
+    command = [sys.executable, "-c", ENDING, clip, tmp_path / "o.mp4"]
+    ended = subprocess.run(command, timeout=50, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
 
 
