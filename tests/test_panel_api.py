@@ -83,8 +83,9 @@ def test_the_state_says_what_runs(tmp_path):
         await client.right_becomes((255, 0, 0))
         await asyncio.sleep(1.2)
         _, _, state = await client.get("/api/state")
-        kernel = state["engine"]["kernel"]
-        assert state["engine"] == {"device": "cpu", "runner": "stand-in", "kernel": kernel, "lowered": None}
+        kernel, lowered = state["engine"]["kernel"], state["engine"]["lowered"]
+        assert state["engine"] == {"device": "cpu", "runner": "stand-in", "kernel": kernel, "lowered": lowered}
+        assert lowered is None or "T-Net size" in lowered, "on a machine that is busy"
         assert state["source"]["size"] == [128, 96] and state["source"]["fps"] == 25
         assert state["figures"]["fps"] > 5 and 0 < state["figures"]["latency_ms"] < 5000
         assert state["ranges"]["feather"] == [0, 50] and state["controls"]["threshold"] == [0, 100]
