@@ -1,4 +1,4 @@
-"""The live pictures by WebRTC: fewer bits than JPEGs, and none that waits on a slow network.
+"""The live pictures by WebRTC: as video they take fewer bits than JPEGs.
 
 The page opens a WebSocket, sends an offer and gets the answer; the pictures end when the socket does. They take the
 way on which the page itself came: no other address is used or told, and no server elsewhere is asked.
