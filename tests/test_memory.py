@@ -282,5 +282,5 @@ def test_a_batch_divides_its_memory(tmp_path):
 
 
 def test_too_little_for_so_many_processes():
-    with pytest.raises(InputError, match=r"--max-memory 500M is too little for 4 --jobs .* give 1\d\d\dM or more"):
+    with pytest.raises(InputError, match=r"--max-memory 500M is too little for 4 --jobs .* give \d{4}M or more"):
         share_of_process(500 * MB, 4)

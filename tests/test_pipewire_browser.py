@@ -34,10 +34,18 @@ pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 OPTIONS = ("--use-fake-ui-for-media-stream", "--enable-features=WebRtcPipeWireCamera")  # allows; shows no real dialog
 COLOUR = (10, 200, 60)
 WATCH = """
-navigator.mediaDevices.getUserMedia({video: true}).then((stream) => {
-  document.querySelector("video").srcObject = stream;
-  return stream.getVideoTracks()[0].label;
-})
+(async () => {
+  for (let tries = 0; ; tries++) {
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia({video: true});
+      document.querySelector("video").srcObject = stream;
+      return stream.getVideoTracks()[0].label;
+    } catch (error) {  // a busy machine is slow to tell the browser of the camera
+      if (error.name !== "NotFoundError" || tries === 20) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+})()
 """
 SEEN = """
 (() => {
