@@ -115,8 +115,10 @@ def told(out: Path) -> list[dict]:
     ("arguments", "names"),
     [
         (["--for", "resolve"], ["a.mov"]),
-        (["--bg", "transparent", "--suffix", ".mkv", "--bits", "16", "--sidecar"], ["a.mkv"]),
-        (["--bg", "transparent", "--codec", "qtrle", "--shrink", "1"], ["a.mov"]),
+        pytest.param(
+            ["--bg", "transparent", "--suffix", ".mkv", "--bits", "16", "--sidecar"], ["a.mkv"], marks=pytest.mark.slow
+        ),
+        pytest.param(["--bg", "transparent", "--codec", "qtrle", "--shrink", "1"], ["a.mov"], marks=pytest.mark.slow),
         (["--bg", "transparent", "--alpha", "--foreground", "--suffix", ".avi", "--sidecar"],
          ["a.avi", "a.alpha.avi", "a.foreground.avi"]),
     ],
@@ -151,7 +153,7 @@ def test_mattes_of_film_have_its_timecode(both, folder):
     assert said(whole / "a.alpha.mov") == said(chunked / "a.alpha.mov")
 
 
-@pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
+@pytest.mark.parametrize("codec", ["libx265", pytest.param("libsvtav1", marks=pytest.mark.slow)])
 def test_other_codecs_are_joined(both, folder, codec):
     film_clip(folder / "a.mov", timecode=None)
     whole, chunked = both("--bg", "red", "--codec", codec, "--suffix", ".mp4")

@@ -82,7 +82,7 @@ def clip(tmp_path: Path, gone_at: int) -> Path:
         # the larger one of each lead-in is the right one; at the second seam that is true for the whole by then
         (70, 82, [(0, False), (1, False), (2, False), (1, True)]),
         # at the second seam the left one is waited for
-        (80, 92, [(0, False), (1, False), (2, False), (1, True), (2, True)]),
+        pytest.param(80, 92, [(0, False), (1, False), (2, False), (1, True), (2, True)], marks=pytest.mark.slow),
     ],
     ids=["changes before a seam", "changes after a seam"],
 )

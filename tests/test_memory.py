@@ -86,17 +86,22 @@ def quick(monkeypatch):
     return runner
 
 
+def slow(outputs):
+    """One more kind, before a release."""
+    return pytest.param(outputs, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     "outputs",
     [
         ["--bg", "red", "-o", "a.mp4"],
         ["--bg", "blur", "-o", "a.mp4", "--alpha", "b.mp4", "--codec", "libx265"],
         ["--bg", "transparent", "-o", "a.mov"],
-        ["--bg", "transparent", "-o", "a.webm"],
-        ["--alpha", "a.mkv", "--codec", "ffv1"],
+        slow(["--bg", "transparent", "-o", "a.webm"]),
+        slow(["--alpha", "a.mkv", "--codec", "ffv1"]),
         ["--foreground", "a.mp4", "--shrink", "1", "--despill", "80"],
-        ["--bg", "transparent", "-o", "a.%04d.png"],
-        ["--bg", "red", "-o", "a.mp4", "--runner", "onnxruntime"],
+        slow(["--bg", "transparent", "-o", "a.%04d.png"]),
+        slow(["--bg", "red", "-o", "a.mp4", "--runner", "onnxruntime"]),
     ],
     ids=lambda outputs: " ".join(outputs),
 )
