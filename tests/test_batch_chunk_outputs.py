@@ -136,6 +136,7 @@ def test_masters_are_those_of_one_piece(both, folder, arguments, names):
     assert told(whole) == told(chunked)
 
 
+@pytest.mark.slow
 def test_a_web_video_keeps_its_alpha_at_every_frame(both, folder):
     film_clip(folder / "a.mov")
     whole, chunked = both("--for", "web")
@@ -153,6 +154,7 @@ def test_mattes_of_film_have_its_timecode(both, folder):
     assert said(whole / "a.alpha.mov") == said(chunked / "a.alpha.mov")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["libx265", pytest.param("libsvtav1", marks=pytest.mark.slow)])
 def test_other_codecs_are_joined(both, folder, codec):
     film_clip(folder / "a.mov", timecode=None)
@@ -162,6 +164,7 @@ def test_other_codecs_are_joined(both, folder, codec):
     assert said(whole / "a.mp4") == said(chunked / "a.mp4")
 
 
+@pytest.mark.slow
 def test_what_an_output_cannot_keep_is_said_as_of_one_piece(both, folder):
     film_clip(folder / "a.mov", timecode=None, aspect=Fraction(4, 3))
     whole, chunked = both("--bg", "transparent", "--suffix", ".webm")
@@ -178,6 +181,7 @@ def interlaced_clip(path: Path) -> Path:
     return write_video(path, woven, pix_fmt="yuv420p", options=options)
 
 
+@pytest.mark.slow
 def test_whole_pictures_of_fields_are_those_of_one_piece(both, folder):
     assert read_pictures(interlaced_clip(folder / "a.mp4"))[0].interlaced_frame
     arguments = ("--bg", "transparent", "--suffix", ".mkv")

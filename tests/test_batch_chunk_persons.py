@@ -98,6 +98,7 @@ def test_who_is_followed_is_who_would_be_in_one_piece(run, tmp_path, gone_at, ch
     assert sorted(tasks) == sorted(made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["center", "all"])
 def test_no_chunk_is_made_twice_where_its_lead_in_finds_the_same(run, tmp_path, person):
     folder = clip(tmp_path, gone_at=200)

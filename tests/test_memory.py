@@ -110,6 +110,7 @@ def test_a_video_in_the_least_memory(clip, tmp_path, monkeypatch, outputs):
     stays_below(clip, *outputs)
 
 
+@pytest.mark.slow
 def test_a_sequence_for_nuke_in_the_least_memory(clip, tmp_path):
     pytest.importorskip("OpenEXR", reason="pip install 'shm-stream[film]'")
     stays_below(clip, "--for", "nuke", "--frames", 4, "-o", tmp_path / "a.%04d.exr")
@@ -124,6 +125,7 @@ def test_4k_in_the_least_memory_and_in_more(tmp_path):
     assert code == 0 and peak < 1000 and re.search(r"memory: at most about \d+ of 1000 MB with \d frames", said), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outputs", [["--alpha", "a.png"], ["--bg", "transparent", "-o", "b.png"]], ids=lambda o: o[0])
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_a_large_still_in_the_least_memory(tmp_path, monkeypatch, suffix, outputs):

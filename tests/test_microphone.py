@@ -93,6 +93,7 @@ def test_a_delay_moves_the_sound(dated, camera, tmp_path):
     assert len(late) >= 2 and all(abs(each - 0.2) <= TOLERANCE_SECONDS for each in late), late
 
 
+@pytest.mark.slow
 def test_a_card_whose_clock_runs_fast_stays_in_step(dated, camera, tmp_path, monkeypatch):
     """Half a percent, fifty times what cards are off by: without correction 40 ms after eight seconds."""
     monkeypatch.setenv("MICROPHONE_DRIFT", "1.005")
@@ -100,6 +101,7 @@ def test_a_card_whose_clock_runs_fast_stays_in_step(dated, camera, tmp_path, mon
     in_step(tmp_path / "rec.mkv", 6)
 
 
+@pytest.mark.slow
 def test_one_that_is_unplugged_is_silent_and_comes_back_in_step(dated, camera, tmp_path, monkeypatch):
     monkeypatch.setenv("MICROPHONE_SECONDS", "2.5")
     told = []
