@@ -42,7 +42,7 @@ def fine_kinds(sinks: dict, source, options) -> set[str]:
     return kinds - {"composite"} if options.vcam else kinds
 
 
-def composites_stay(sinks: dict) -> bool:
+def composites_can_stay(sinks: dict) -> bool:
     """Whether all who take composites encode them on the GPU that makes them, if it is one."""
     takers = [sink for sink in sinks.values() if sink.kind == "composite"]
     return bool(takers) and all(getattr(sink, "takes_device_planes", False) for sink in takers)

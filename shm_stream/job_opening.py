@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .background import open_background
 from .engine import Engine
-from .engine_choice import choose_runner, composites_stay, fine_kinds, frames_stay_on_gpu, make_engine, stays_planar
+from .engine_choice import choose_runner, composites_can_stay, fine_kinds, frames_stay_on_gpu, make_engine, stays_planar
 from .errors import InputError
 from .guides import open_guides
 from .job_options import JobOptions
@@ -94,7 +94,7 @@ def _open_engine(options: JobOptions, source: Source, sinks: dict, *, watched: b
     planar = stays_planar(source, sinks, options.vcam)
     runner = choose_runner(options.preset, options.runner, options.device)
     fusing |= {"dense": options.dense, "lookahead": options.lookahead, "planar": planar}
-    stay = planar and not watched and composites_stay(sinks)
+    stay = planar and not watched and composites_can_stay(sinks)
     engine = make_engine(runner, get_preset(options.preset), options.tnet_size, composites_stay=stay, **fusing)
     if source.live:  # frames do not wait until T-Net is compiled
         engine.compile_tnet((source.height, source.width))
