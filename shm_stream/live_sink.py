@@ -8,18 +8,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
 
 import av
 import numpy as np
 
 from .frame import Frame
 from .idle import Audience
+from .outlet import FAILURES, Outlet
 from .push_errors import reason_of
 from .yuv_planes import YuvPlanes
 
-FAILURES = (av.FFmpegError, OSError)
-"""What a connection can end with: not every error of FFmpeg is an OSError."""
 WAITING_SECONDS = 1
 """Pictures of that much time may wait for the network; then the newest are dropped."""
 STALLED_SECONDS = 10.0
@@ -29,36 +27,6 @@ STEADY_SECONDS = 10.0
 """A connection that lasted that long was a good one."""
 END_SECONDS = 5.0
 """What still waits at the end has that long to go out."""
-
-
-class Outlet(Protocol):
-    """Where a LiveSink's pictures go. Its thread calls all methods but `convert` and `abort`."""
-
-    name: str
-    picture: str
-    """Which of the engine's outputs it takes."""
-    watched: bool
-    """Whether pictures are missed while there is no connection: somebody must be there all the time. OBS need not."""
-    pause_seconds: float
-    """Between the first attempts to connect again; doubled from one to the next."""
-
-    def connect(self) -> None:
-        """Raises one of FAILURES."""
-
-    def convert(self, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:
-        """A frame that shares no memory with `picture`; called in the pipeline's thread."""
-
-    def write(self, picture: av.VideoFrame, seconds: Fraction, duration: Fraction) -> None:
-        """Raises one of FAILURES when the connection is lost."""
-
-    def close(self) -> None:
-        """End it in good order. Raises one of FAILURES."""
-
-    def abort(self) -> None:
-        """End it at once, from any thread, also while another one waits in `write`."""
-
-    def release(self) -> None:
-        """The last call, connected or not: give back what would stay taken."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import numpy as np
 from . import partial
 from .errors import InputError
 from .live_encoding import KEY_SECONDS, LiveEncoding, LiveMuxer, copy_picture
-from .live_sink import FAILURES, LiveSink
+from .live_sink import LiveSink
+from .outlet import FAILURES
 from .push_errors import reason_of
 from .yuv_planes import YuvPlanes
 

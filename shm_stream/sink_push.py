@@ -11,8 +11,9 @@ import numpy as np
 from .errors import InputError
 from .forwarder import Forwarder, command_for
 from .live_encoding import LiveEncoding, LiveMuxer, copy_picture
-from .live_sink import FAILURES, LiveSink
+from .live_sink import LiveSink
 from .live_target import FORMATS, LiveTarget
+from .outlet import FAILURES
 from .push_errors import describe
 from .yuv_planes import YuvPlanes
 

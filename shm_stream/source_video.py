@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,9 +14,7 @@ from .errors import InputError
 from .frame import Frame
 from .upright import Upright
 from .video_container import open_container, seek, video_stream
-
-INDEXED_FORMATS = ("mov", "matroska", "avi")
-"""Containers whose header states the true duration, so that a missing end can be noticed."""
+from .video_decoding import DecodeProgress, decode_all, rising
 
 
 class VideoSource:
@@ -54,7 +51,7 @@ class VideoSource:
 
     def _read_header(self, container, stream) -> None:
         """Facts from the header and the first frame."""
-        first = next(_decode(container, stream, _Progress()), None)
+        first = next(decode_all(container, stream, DecodeProgress()), None)
         if first is None:
             raise InputError(f"no frame of {self.path} can be decoded; the file is damaged or incomplete")
         if first.interlaced_frame and not self._deinterlace:
@@ -93,7 +90,7 @@ class VideoSource:
         return min((limit for limit in limits if limit is not None), default=None)
 
     def __iter__(self) -> Iterator[Frame]:
-        self.warning, self.exhausted, progress, count = None, False, _Progress(), 0
+        self.warning, self.exhausted, progress, count = None, False, DecodeProgress(), 0
         with closing(self._decoded(progress)) as pictures:
             for index, (picture, pts, duration) in enumerate(self._wanted(pictures, progress)):
                 if index == 0:
@@ -105,7 +102,7 @@ class VideoSource:
             raise InputError(f"{self.path} has no frame at or after {self.start_seconds:g} s; use a smaller -ss")
         self.warning, self.exhausted = self._warning(progress, count), True
 
-    def _wanted(self, pictures, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int, int]]:
+    def _wanted(self, pictures, progress: DecodeProgress) -> Iterator[tuple[av.VideoFrame, int, int]]:
         """(picture, pts, duration) between start and end. A frame lasts until the next one, cut off or not."""
         first = (self.first_pts or 0) + self._units(self.start_seconds)
         end = None if self.duration_seconds is None else first + self._units(self.duration_seconds)
@@ -123,7 +120,7 @@ class VideoSource:
         if held is not None:
             yield *held, held[0].duration or self._step
 
-    def _decoded(self, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int]]:
+    def _decoded(self, progress: DecodeProgress) -> Iterator[tuple[av.VideoFrame, int]]:
         """(picture, pts) from the last keyframe at or before the start, pts strictly rising."""
         target = (self.first_pts or 0) + self._units(self.start_seconds)
         if self.start_seconds and self.first_pts is not None:
@@ -140,14 +137,14 @@ class VideoSource:
         with self._open() as container:
             yield from self._pictures(container, video_stream(container, self.path), progress)
 
-    def _pictures(self, container, stream, progress: _Progress) -> Iterator[tuple[av.VideoFrame, int]]:
-        pictures = _decode(container, stream, progress)
-        return _rising(deinterlaced(pictures, stream) if self._deinterlace else pictures, self._step)
+    def _pictures(self, container, stream, progress: DecodeProgress) -> Iterator[tuple[av.VideoFrame, int]]:
+        pictures = decode_all(container, stream, progress)
+        return rising(deinterlaced(pictures, stream) if self._deinterlace else pictures, self._step)
 
     def _units(self, seconds: float) -> int:
         return round(Fraction(seconds) / self.time_base)
 
-    def _warning(self, progress: _Progress, count: int) -> str | None:
+    def _warning(self, progress: DecodeProgress, count: int) -> str | None:
         about = f"{count} of about {max(self.frame_count or 0, count)} frames could be decoded"
         if progress.limit_reached:
             return f"input is damaged: {progress.bad_packets} frames were left out" if progress.bad_packets else None
@@ -157,7 +154,7 @@ class VideoSource:
             return f"input is damaged: {about}; the output lacks the others"
         return None
 
-    def _ends_short(self, progress: _Progress) -> bool:
+    def _ends_short(self, progress: DecodeProgress) -> bool:
         """Whether the streams stop clearly before the end that the header promises."""
         if self._file_seconds is None or not progress.header_is_exact:
             return False
@@ -172,69 +169,3 @@ class VideoSource:
 
     def __exit__(self, *exc_info) -> None:
         self.close()
-
-
-@dataclass
-class _Progress:
-    """What one pass through the file met."""
-
-    bad_packets: int = 0
-    failure: av.FFmpegError | None = None
-    reached_seconds: float = 0.0
-    """End of the last packet of any stream, counted from the start of the file."""
-    header_is_exact: bool = False
-    limit_reached: bool = False
-
-    def reset(self) -> None:
-        self.__init__()
-
-
-def _decode(container, stream, progress: _Progress) -> Iterator[av.VideoFrame]:
-    """Every frame that can be decoded. Damage is noted in `progress`, not raised."""
-    progress.header_is_exact = any(name in container.format.name for name in INDEXED_FORMATS)
-    start_seconds = (container.start_time or 0) / 1e6
-    try:
-        for packet in container.demux():
-            if packet.dts is None and packet.size == 0 and packet.stream is not stream:
-                continue
-            _note_position(packet, start_seconds, progress)
-            if packet.stream is stream:
-                yield from _decode_packet(packet, progress)
-    except av.FFmpegError as error:
-        progress.failure = error
-        yield from _drain(stream, progress)
-
-
-def _note_position(packet, start_seconds: float, progress: _Progress) -> None:
-    if packet.pts is not None and packet.time_base:
-        end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - start_seconds
-        progress.reached_seconds = max(progress.reached_seconds, end)
-
-
-def _decode_packet(packet, progress: _Progress) -> list[av.VideoFrame]:
-    try:
-        return packet.decode()
-    except av.FFmpegError:
-        progress.bad_packets += 1
-        return []
-
-
-def _drain(stream, progress: _Progress) -> list[av.VideoFrame]:
-    """What the decoder still holds after reading has failed."""
-    try:
-        return stream.codec_context.decode(None)
-    except av.FFmpegError:
-        return []
-
-
-def _rising(pictures, step: int) -> Iterator[tuple[av.VideoFrame, int]]:
-    """Give frames without a timestamp the next one by rate, and move those that do not rise one unit on."""
-    last = None
-    for picture in pictures:
-        pts = picture.pts
-        if pts is None:
-            pts = 0 if last is None else last + step
-        elif last is not None and pts <= last:
-            pts = last + 1
-        last = pts
-        yield picture, pts

@@ -40,7 +40,9 @@ class TorchStandIn(StandInRunner):
 class RecordedStreams:
     """Stand-ins for CUDA streams and events that note what is asked of them, in order."""
 
-    def __init__(self, module, monkeypatch):
+    def __init__(self, monkeypatch):
+        from shm_stream import engine_cuda, engine_cuda_fuse
+
         self.log = log = []
         names = itertools.cycle(["tnet", "mnet"])
 
@@ -67,5 +69,7 @@ class RecordedStreams:
         def on_stream(stream):
             yield
 
-        for name, stand_in in (("Stream", Stream), ("Event", Event), ("on_stream", on_stream)):
-            monkeypatch.setattr(module, name, stand_in)
+        monkeypatch.setattr(engine_cuda, "Stream", Stream)
+        for module in (engine_cuda, engine_cuda_fuse):
+            for name, stand_in in (("Event", Event), ("on_stream", on_stream)):
+                monkeypatch.setattr(module, name, stand_in)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(60)
 @pytest.fixture
 def cuda(monkeypatch):
     engine_cuda = pytest.importorskip("shm_stream.engine_cuda")
-    return engine_cuda, RecordedStreams(engine_cuda, monkeypatch).log
+    return engine_cuda, RecordedStreams(monkeypatch).log
 
 
 def parts(picture) -> list[np.ndarray]:

@@ -246,7 +246,7 @@ def test_no_guides_no_detour(tmp_path, monkeypatch):
 
 def test_guides_on_both_engines(monkeypatch):
     engine_cuda = pytest.importorskip("shm_stream.engine_cuda")
-    RecordedStreams(engine_cuda, monkeypatch)
+    RecordedStreams(monkeypatch)
     kinds, trimap = engine_fuse.OUTPUT_KINDS, stripe(8, 24, (37, 50), inside=128, outside=255)
     controls = LiveControls(Controls(shrink=4), open_background("teal", 50, 37))
 

@@ -13,7 +13,7 @@ from engine_cases import moving_clip
 from media import palette_picture, write_video
 from stand_ins import numbered_clip, read_pictures
 
-from shm_stream import device_planes, job_opening, matte_video, sink_video, source_video, video_container
+from shm_stream import device_planes, job_opening, matte_video, sink_video, video_container, video_decoding
 from shm_stream.colour import ColourTags
 from shm_stream.controls import Controls
 from shm_stream.device_planes import DevicePlanes
@@ -36,7 +36,7 @@ def clip(tmp_path):
 def on_gpu(monkeypatch):
     """From here on jobs are done by the engine of a GPU."""
     engine_cuda = pytest.importorskip("shm_stream.engine_cuda")
-    RecordedStreams(engine_cuda, monkeypatch)
+    RecordedStreams(monkeypatch)
 
     def make(runner, preset, tnet_size, **options):
         return engine_cuda.CudaEngine(runner, tnet_size=tnet_size or 256, uses_prior=preset.uses_prior, **options)
@@ -86,9 +86,9 @@ def decoded_on_gpu(monkeypatch):
     asked = []
 
     def decode(pix_fmt):
-        decode_packet = source_video._decode_packet
+        decode_packet = video_decoding.decode_packet
         monkeypatch.setattr(
-            source_video, "_decode_packet", lambda *args: [OnGpu(frame, pix_fmt) for frame in decode_packet(*args)]
+            video_decoding, "decode_packet", lambda *args: [OnGpu(frame, pix_fmt) for frame in decode_packet(*args)]
         )
 
     def settings(device, stay):
