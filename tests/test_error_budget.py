@@ -42,6 +42,14 @@ def test_means_leave_out_what_a_photo_lacks():
     assert error_budget.means([{"a": 1.0, "b": 4.0}, {"a": 3.0}]) == {"a": 2.0, "b": 4.0}
 
 
+def test_a_label_is_disputed_when_two_opinions_agree_against_it(person):
+    shifted = np.roll(person, 20, axis=1).astype(np.float32)
+    figures = error_budget.against_teacher(shifted, shifted, person)
+    assert figures.keys() == {"teacher", "disputed"} and figures["disputed"] == 100
+    alone = error_budget.against_teacher(person.astype(np.float32), shifted, person)
+    assert alone["disputed"] == 0 and alone["undisputed"] == 100 > alone["teacher undisputed"] == alone["teacher"]
+
+
 def test_every_set_is_measured(training_data, run_training, tmp_path):
     printed = run_training(error_budget, data=training_data, json=tmp_path / "budget.json")
     result = json.loads((tmp_path / "budget.json").read_text())

@@ -1,6 +1,6 @@
 """Takes the error of the shipped weights apart: what keeps mean IoU from 100 %.
 
-    python -m training.error_budget --data DATA [--preset live] [--runner native] [--json budget.json]
+    python -m training.error_budget --data DATA [--preset live] [--runner native] [--teacher MODEL] [--json budget.json]
 
 Mean IoU in percent, as `training.evaluate` measures it, per set:
 
@@ -13,12 +13,19 @@ Mean IoU in percent, as `training.evaluate` measures it, per set:
 - other label: validation, measured against that soft alpha cut at one half instead of the hard mask
 - larger: validation with T-Net's input a quarter larger on each side
 - mirrored: validation with the mean of the alphas of the photo and of its mirror image
+
+With a teacher (`training.teacher`), which was trained on other photos:
+
+- teacher: its own figure
+- disputed: percent of the photos whose label both contradict, that is they agree better with each other, by 3 points of
+  mean IoU or more, than either does with the label
+- undisputed, teacher undisputed: the two figures without these photos
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +41,15 @@ from shm_stream.runners import load_runner
 from . import options
 from .evaluate import SETS
 from .layout import Example, people, read_grey, read_rgb
+from .teacher import SelfieMulticlass
 
 EDGE = 0.01
 """Of the long side: pixels nearer to the true edge count as the edge."""
 TNET_STRIDE = 2
 """T-Net's output has half the size of its input."""
 LARGER = 1.25
+DISPUTE = 3.0
+"""Points of mean IoU."""
 
 
 @dataclass
@@ -48,6 +58,8 @@ class Options:
     preset: str = "live"
     runner: str = ""
     """Empty: the usual one, as users get it."""
+    teacher: Path | None = None
+    """Model file of a second opinion."""
     json: Path | None = None
 
 
@@ -66,13 +78,23 @@ def through_the_grid(person: np.ndarray, tnet_size: int) -> np.ndarray:
     return cv2.resize(small, person.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-class Budget:
-    """The networks at their own size and larger."""
+def against_teacher(alpha: np.ndarray, taught: np.ndarray, person: np.ndarray) -> dict[str, float]:
+    """Figures of a photo by two opinions, each [H, W] float32, and its hard mask [H, W] bool."""
+    pairs = ((alpha, person), (taught, person), (alpha, taught >= 0.5))
+    ours, theirs, each_other = (100 * mean_iou(*pair) for pair in pairs)
+    disputed = each_other >= max(ours, theirs) + DISPUTE
+    figures = {"teacher": theirs, "disputed": 100.0 * disputed}
+    return figures if disputed else figures | {"undisputed": ours, "teacher undisputed": theirs}
 
-    def __init__(self, preset: str, runner_name: str):
+
+class Budget:
+    """The networks at their own size and larger, and a teacher, if there is one."""
+
+    def __init__(self, preset: str, runner_name: str, teacher: Callable[[np.ndarray], np.ndarray] | None = None):
         runner = load_runner(preset, runner_name or None)
         self.tnet_size = get_preset(preset).tnet_size
         self.matting = Matting(preset, runner=runner)
+        self.teacher = teacher
         self.larger = Matting(preset, runner=runner, tnet_size=round(LARGER * self.tnet_size))
 
     def validation(self, example: Example) -> dict[str, float]:
@@ -92,6 +114,8 @@ class Budget:
         if example.alpha:
             soft = read_grey(example.alpha, person.shape) / np.float32(255)
             figures |= {"label": 100 * mean_iou(soft, person), "other label": 100 * mean_iou(alpha, soft >= 0.5)}
+        if self.teacher:
+            figures |= against_teacher(alpha, self.teacher(image), person)
         return figures
 
     def training(self, example: Example) -> dict[str, float]:
@@ -130,7 +154,7 @@ def means(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def main() -> None:
     o = options.parse(Options, __doc__)
-    budget = Budget(o.preset, o.runner)
+    budget = Budget(o.preset, o.runner, SelfieMulticlass(o.teacher) if o.teacher else None)
     result = {}
     for name in SETS:
         result[name] = means(list(measure(budget, o.data, name)))
