@@ -74,6 +74,7 @@ def objects(plan: Plan, includes: list[str]) -> list[tuple[str, str, str, list[s
         ("module", "module.cpp", "cxx", [*common, *features, *python]),
         ("cpu_paths", "cpu_paths.cpp", "cxx", [*common, *features]),
         ("fuse_emulated", "fuse_emulated.cpp", "cxx", common),
+        ("prores_alpha", "prores_alpha.cpp", "cxx", common),
     ]
     for target in LANES if plan.avx2 else ("baseline",):
         flags = [*common, f"-DSHM_TARGET={target}", *(WIDE_MSVC if plan.msvc else WIDE_UNIX)[target]]

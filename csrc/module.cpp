@@ -2,6 +2,7 @@
 #include "fuse.h"
 #include "mnet.h"
 #include "prepare.h"
+#include "prores_alpha.h"
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -126,6 +127,13 @@ PYBIND11_MODULE(_native, m) {
           },
           py::arg("path"), py::arg("threads"), logits, logits_size, frame, frame_size, corner, size, rgb_from_yuv,
           py::arg("depth"), py::arg("parameters"), alpha_raw, py::arg("stale"));
+    m.def("prores_alpha",
+          [](Array a, Size s, int blocks, uintptr_t o, uintptr_t sizes) {
+              const release_gil released;
+              shm::prores_alpha({plane(a), s.first, s.second, blocks, reinterpret_cast<uint8_t*>(o),
+                                 reinterpret_cast<uint16_t*>(sizes)});
+          },
+          alpha, size, py::arg("slice_blocks"), out, py::arg("sizes"));
     m.def("fuse_emulated",
           [](Size block, uintptr_t l, Size ls, Size s, Array ar, const Picture& f, const Picture& b, const Picture& c,
              Array a, Array a8) {

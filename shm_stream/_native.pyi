@@ -53,6 +53,7 @@ def mnet(
     alpha_raw: Array,
     stale: int,
 ) -> None: ...
+def prores_alpha(alpha: Array, size: Size, slice_blocks: int, out: int, sizes: int) -> None: ...
 def fuse_emulated(
     block: Size,
     logits: int,

@@ -46,7 +46,10 @@ def fine_from_frame(frame: av.VideoFrame, tags: ColourTags) -> np.ndarray:
 
 
 def frame_from_fine(picture: np.ndarray, pix_fmt: str, tags: ColourTags) -> av.VideoFrame:
-    """[H, W] grey, [H, W, 3] RGB or [H, W, 4] straight RGBA float32 → a new frame of a format that `PLANAR` matches."""
+    """[H, W] grey, [H, W, 3] RGB or [H, W, 4] straight RGBA float32 → a new frame of a format that `PLANAR` matches.
+
+    Pictures without alpha are opaque where the format has alpha.
+    """
     rgb = picture[..., :3] if picture.ndim == 3 else cv2.merge([picture] * 3)
     frame = av.VideoFrame(picture.shape[1], picture.shape[0], pix_fmt)
     bits = depth_of(pix_fmt)
@@ -59,6 +62,8 @@ def frame_from_fine(picture: np.ndarray, pix_fmt: str, tags: ColourTags) -> av.V
         planes = [np.clip(np.rint(plane), 0, highest) for plane in (luma, *chroma)]
     if picture.ndim == 3 and picture.shape[2] == 4:
         planes.append(levels(picture[..., 3], highest))
+    elif len(frame.planes) == 4:
+        planes.append(highest)
     for plane, values in zip(frame.planes, planes, strict=True):
         plane_view(plane, dtype=np.uint16)[...] = values
     return set_tags(frame, tags)

@@ -23,6 +23,7 @@ from .errors import ShmStreamError
 from .fine_planes import depth_of, frame_from_fine
 from .frame import Frame
 from .planes import frame_from_grey, frame_from_rgb, set_tags
+from .prores_bypass import ALPHA_BITS, AlphaBypass, bypasses
 from .transfer import in_depth
 from .video_codecs import DEVICE_FORMAT, Encoding, add_video_stream, choose_encoding, takes_device_frames
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
@@ -61,6 +62,7 @@ class VideoSink:
         self._source = source
         size, bits = (source.width, source.height), wanted_bits(delivery, source)
         self._encoding = choose_encoding(path, kind, size, source.colour, codec, crf, bits)
+        self._bypass = AlphaBypass(path) if bypasses(self._encoding) else None
         self._convention = convention_for(path, path.suffix.lower(), kind, delivery, source)
         self._cut_start, self._cut_end = cut_start, cut_end
         self._audio_from = None if part else audio_from
@@ -101,7 +103,8 @@ class VideoSink:
         """Most memory that turning a picture into the encoder's frame takes."""
         if self.takes_planes and self.kind == "composite" and self._source.planar:
             return 0
-        return bytes_per_pixel(self._encoding.pix_fmt) + (40 if self.fine else 6)
+        kept = ALPHA_BITS // 8 if self._bypass else 0
+        return bytes_per_pixel(self._encoding.pix_fmt) + kept + (40 if self.fine else 6)
 
     def bound_memory(self, look_ahead: float) -> None:
         """Let the encoder look ahead less: that share of what it does by itself. Before the first `write`."""
@@ -115,6 +118,7 @@ class VideoSink:
             "codec": encoding.codec,
             "pixel_format": encoding.pix_fmt,
             "bits": depth_of(encoding.pix_fmt),
+            **({"alpha_bits": ALPHA_BITS} if self._bypass else {}),
             "colour_tags": {
                 "matrix": tags.matrix, "range": tags.range, "primaries": tags.primaries, "transfer": tags.transfer
             },
@@ -142,7 +146,7 @@ class VideoSink:
             encoded = self._av_frame(frame, picture)
             self._end_seconds = (frame.pts + frame.duration) * frame.time_base
             self._mux_audio(self._end_seconds)
-            self._container.mux(self._stream.encode(encoded))
+            self._encode(encoded)
 
     def finish(self) -> Path:
         """Flush, close and give the file its name. Raises ShmStreamError."""
@@ -151,7 +155,7 @@ class VideoSink:
         with self._failing_cleanly():
             if self._container is None:
                 raise ShmStreamError(f"nothing to write to {self.path}: the input gave no frames")
-            self._container.mux(self._stream.encode(None))
+            self._encode(None)
             stopped = self._cut_end or not self._source.exhausted  # on purpose, or by Ctrl-C
             self._mux_audio(self._end_seconds if stopped else float("inf"))
             self._close()
@@ -169,8 +173,8 @@ class VideoSink:
             self._state = "aborted"
             begun = self._container is not None
             if begun and self._safe:
-                with contextlib.suppress(av.FFmpegError, OSError):
-                    self._container.mux(self._stream.encode(None))  # frames that the encoder holds back
+                with contextlib.suppress(av.FFmpegError, OSError, ShmStreamError):
+                    self._encode(None)  # frames that the encoder holds back
             with contextlib.suppress(av.FFmpegError, OSError):  # as on a full disk: what is there stays readable
                 self._close()
             if begun and self._safe:
@@ -242,8 +246,14 @@ class VideoSink:
             self._count_by_rate(result)
         return result
 
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        packets = self._stream.encode(frame)
+        self._container.mux(packets if self._bypass is None else self._bypass.put_into(packets))
+
     def _converted(self, picture: np.ndarray) -> av.VideoFrame:
         encoding = self._encoding
+        if self._bypass is not None:
+            picture = self._bypass.keep(picture)
         if self.fine:  # also for 8 bits, which libswscale would dither
             return frame_from_fine(picture, encoding.pix_fmt, encoding.tags)
         convert = frame_from_grey if picture.ndim == 2 else frame_from_rgb

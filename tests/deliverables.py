@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import prores
 from media import COEFFICIENTS
 from stand_ins import StandInRunner
 
@@ -44,18 +45,18 @@ class Format:
     linear: bool = False
     premultiplied: bool = False
     decoder: str | None = None
+    decoded_bits: int | None = None
+    """Of alpha, where FFmpeg's decoder drops the lowest ones."""
 
 
 def half_step(bits: int) -> float:
     return 0.501 / ((1 << bits) - 1)
 
 
-PRORES = half_step(10) + half_step(12)
-"""It is given 10 bits, keeps 16 and is decoded to 12."""
 FORMATS = [
-    Format("ProRes 4444 .mov", "a.mov", 10, "straight", PRORES, 0.003),
-    Format("ProRes 4444 .mov, premultiplied", "b.mov", 10, "premultiplied", PRORES, 0.003,
-           delivery=Delivery(alpha_mode="premultiplied"), premultiplied=True),
+    Format("ProRes 4444 .mov", "a.mov", 16, "straight", half_step(16), 0.003, decoded_bits=12),
+    Format("ProRes 4444 .mov, premultiplied", "b.mov", 16, "premultiplied", half_step(16), 0.003,
+           delivery=Delivery(alpha_mode="premultiplied"), premultiplied=True, decoded_bits=12),
     Format("QuickTime Animation .mov", "c.mov", 8, "straight", half_step(8), half_step(8), codec="qtrle"),
     Format("PNG .mov", "d.mov", 8, "straight", half_step(8), half_step(8), codec="png"),
     Format("VP9 .webm", "e.webm", 8, "straight", 0.03, 0.02, decoder="libvpx-vp9"),
@@ -72,7 +73,7 @@ FORMATS = [
            premultiplied=True),
     Format("OpenEXR, straight and encoded", "n.%04d.exr", 16, "straight, said in the file", 2.5e-4, 2.5e-4,
            delivery=Delivery(alpha_mode="straight", linear=False)),
-    Format("ProRes 4444 .mkv", "o.mkv", 10, "straight", PRORES, 0.003, codec="prores_ks"),
+    Format("ProRes 4444 .mkv", "o.mkv", 16, "straight", half_step(16), 0.003, codec="prores_ks", decoded_bits=12),
     Format("VP9 .mkv", "p.mkv", 8, "straight", 0.03, 0.02, codec="libvpx-vp9", decoder="libvpx-vp9"),
     Format("MagicYUV .mov", "q.mov", 8, "straight", half_step(8), half_step(8), codec="magicyuv"),
     Format("FFV1 .avi", "r.avi", 12, "straight", half_step(12), half_step(12), codec="ffv1",
@@ -119,7 +120,10 @@ def read(path: Path, kind: Format) -> np.ndarray:
         return of_levels(tifffile.imread(path))
     if path.suffix in (".png", ".webp"):
         return of_levels(cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA))
-    return rgba_of(first_frame(path, kind.decoder))
+    rgba = rgba_of(first_frame(path, kind.decoder))
+    if kind.decoded_bits:
+        rgba[..., 3] = of_levels(prores.alpha_of(prores.frames_of(path)[0]))
+    return rgba
 
 
 def of_levels(values: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ def test_round_trip(tmp_path, kind):
 def test_ffmpeg_reads_the_same_alpha(tmp_path, kind):
     needs_package_of(kind)
     error = np.abs(by_ffmpeg(write(tmp_path, kind), kind) - known_picture()[..., 3]).max()
-    assert error <= max(2 * kind.alpha_error, 1.5e-3 if kind.bits == 10 else 0)
+    assert error <= max(2 * kind.alpha_error, 2.0**-kind.decoded_bits if kind.decoded_bits else 0)
 
 
 def test_conventions_differ_where_alpha_is_partial():

@@ -41,6 +41,7 @@ def test_kernels_are_clean_under_sanitizers_and_agree(tmp_path):
         ("paths", CSRC / "cpu_paths.cpp", []),
         ("emulated", CSRC / "fuse_emulated.cpp", []),
         ("cuda", CSRC / "fuse_cuda.cu", ["-x", "c++"]),
+        ("prores", CSRC / "prores_alpha.cpp", []),
     ]
     for rows in ("fuse_rows", "gather_rows", "prepare_rows"):
         for target, flags in {"baseline": [], **WIDE}.items():

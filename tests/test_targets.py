@@ -20,8 +20,8 @@ pytestmark = pytest.mark.timeout(60)
 
 TARGET_FACTS = {
     "nuke": ("in_nuke/in.1001.exr", {"colours": "linear", "alpha_mode": "premultiplied", "first_number": 1001}),
-    "resolve": ("in_resolve.mov", {"codec": "prores_ks", "alpha_mode": "straight", "bits": 10}),
-    "premiere": ("in_premiere.mov", {"codec": "prores_ks", "alpha_mode": "straight", "bits": 10}),
+    "resolve": ("in_resolve.mov", {"codec": "prores_ks", "alpha_mode": "straight", "bits": 10, "alpha_bits": 16}),
+    "premiere": ("in_premiere.mov", {"codec": "prores_ks", "alpha_mode": "straight", "bits": 10, "alpha_bits": 16}),
     "obs": ("in_obs.webm", {"codec": "libvpx-vp9", "alpha_mode": "straight", "pixel_format": "yuva420p"}),
     "web": ("in_web.webm", {"codec": "libvpx-vp9", "alpha_mode": "straight", "pixel_format": "yuva420p"}),
 }

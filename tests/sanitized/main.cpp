@@ -4,12 +4,14 @@
 #include "fuse.h"
 #include "mnet.h"
 #include "prepare.h"
+#include "prores_alpha.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <random>
@@ -175,6 +177,19 @@ static void check_mnet(int h, int w, int height, int width, int step) {
         }
 }
 
+// Noise, which takes the most room, or runs, in buffers of exactly the right size; rows apart give the same bytes.
+static void check_prores(int height, int width, int blocks, bool noise) {
+    const int down = (height + 15) / 16, across = (width + 15) / 16, wide = width + number(0, 5);
+    std::vector<uint16_t> alpha(height * width), apart(height * wide), sizes(down * across), again(down * across);
+    for (auto& value : alpha) value = static_cast<uint16_t>(noise ? number(0, 65535) : number(0, 9) / 9 * 300);
+    for (int y = 0; y < height; ++y) std::copy_n(&alpha[y * width], width, &apart[y * wide]);
+    const size_t room = static_cast<size_t>(down) * across * 256 * kProresPixelBits / 8;
+    std::vector<uint8_t> coded(room), other(room);
+    prores_alpha({plane(alpha, width), height, width, blocks, coded.data(), sizes.data()});
+    prores_alpha({plane(apart, wide), height, width, blocks, other.data(), again.data()});
+    require(coded == other && sizes == again, "alpha of ProRes, rows apart");
+}
+
 // The host side of a launch: device and stream of the caller, device put back, errors returned, nothing for nothing.
 static void check_launch() {
     std::vector<float> logits(3), alpha_raw(1), alpha(1);
@@ -203,6 +218,7 @@ int main() {
         check_prepare(height, width, number(1, height), number(1, width), i % 3);
     }
     for (int i = 0; i < 60; ++i) check_mnet(number(1, 20), number(1, 20), number(1, 90), number(1, 150), i % 3);
+    for (int i = 0; i < 80; ++i) check_prores(number(1, 40), number(1, 300), 1 << i % 4, i / 4 % 2);
     for (int step = 0; step < 3; ++step) {
         check_fuse(1, 32767, 2, 32767, step, false);  // the largest sides: sampling positions must not overflow
         check_fuse(32767, 1, 32767, 2, step, true);
