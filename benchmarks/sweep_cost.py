@@ -3,7 +3,7 @@
     python benchmarks/sweep_cost.py [--sizes 480p 720p 1080p 4k] [--cores 1 2] [--plot docs/cost.png] [--json cost.json]
 
 Area: one frame of the example clip at 1080p whose logits are multiplied by more and less than 1, which narrows and
-widens the band that M-Net draws; core-ms of M-Net's stage, the least of some runs. Sizes and cores: whole jobs of
+widens the band that M-Net draws; core-ms of M-Net's stage, the least of --repeats. Sizes and cores: whole jobs of
 `shm-stream bench`, the middle of --rounds, with the process held to so many cores (Linux).
 """
 
@@ -39,25 +39,24 @@ from shm_stream.work import Work
 ALL_SIZES = {"480p": (480, 854)} | SIZES
 SHARPNESS = (16, 8, 4, 2, 1.4, 1, 0.7, 0.5, 0.35, 0.25, 0.15, 0.05, 0)
 """What logits are multiplied with; at 0 everything is unknown."""
-REPEATS = 9
 TIMEOUT_SECONDS = 600
 FPS, CORE_MS = "end_to_end_fps", "core_ms_per_frame"
 INK = "#303840"
 COLOURS = ("#1b6ca8", "#c4572b", "#3d8b5f", "#7a5ba6")
 
 
-def sweep_area() -> list[dict[str, float]]:
+def sweep_area(repeats: int) -> list[dict[str, float]]:
     """M-Net's core-ms for each share of the frame that it draws, and without choosing."""
     cv2.setNumThreads(1)
     frame = next(frames([EXAMPLE], SIZES["1080p"]))
     engine = make_engine(choose_runner("live", None, "cpu"), get_preset("live"), None, outputs=["alpha"])
     logits = engine.tnet(Work(frame)).logits
-    return [measure_area(engine, frame, np.float32(factor) * logits) for factor in SHARPNESS]
+    return [measure_area(engine, frame, np.float32(factor) * logits, repeats) for factor in SHARPNESS]
 
 
-def measure_area(engine: Engine, frame, logits: np.ndarray) -> dict[str, float]:
+def measure_area(engine: Engine, frame, logits: np.ndarray, repeats: int) -> dict[str, float]:
     costs = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         work = Work(frame, logits=logits)
         before = time.process_time()
         engine.mnet(work)
@@ -127,7 +126,9 @@ def label(panel, title: str, x: str, y: str) -> None:
 def main(o: argparse.Namespace) -> None:
     if not hasattr(os, "sched_setaffinity") or max(o.cores) > cores():
         raise InputError(f"this machine lets a process have 1 to {cores()} cores, if it is Linux; give --cores")
-    area = sweep_area()
+    if min(o.rounds, o.repeats) < 1:
+        raise InputError("--rounds and --repeats must be 1 or more")
+    area = sweep_area(o.repeats)
     for row in area:
         print(json.dumps(row), flush=True)
     with tempfile.TemporaryDirectory(prefix="shm-stream-bench-") as folder:
@@ -144,6 +145,7 @@ if __name__ == "__main__":
     parser.add_argument("--cores", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--seconds", type=float, default=4.0, help="of each job (default: 4)")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=9, help="runs of M-Net for each area (default: 9)")
     parser.add_argument("--plot", type=Path, help="write the plot to this PNG")
     parser.add_argument("--json", type=Path)
     run(main, parser)

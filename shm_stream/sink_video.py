@@ -24,6 +24,7 @@ from .fine_planes import depth_of, frame_from_fine
 from .frame import Frame
 from .planes import frame_from_grey, frame_from_rgb, set_tags
 from .prores_bypass import ALPHA_BITS, AlphaBypass, bypasses
+from .thread_priority import usual_priority
 from .transfer import in_depth
 from .video_codecs import DEVICE_FORMAT, Encoding, add_video_stream, choose_encoding, takes_device_frames
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
@@ -140,13 +141,20 @@ class VideoSink:
         """
         with self._failing_cleanly():
             if self._container is None:
-                self._open(frame, picture)
-            elif time.monotonic() - self._looked > LOOK_SECONDS:
+                with usual_priority(self._encoding.codec):
+                    self._open(frame, picture)
+                    self._append(frame, picture)
+                return
+            if time.monotonic() - self._looked > LOOK_SECONDS:
                 self._look()
-            encoded = self._av_frame(frame, picture)
-            self._end_seconds = (frame.pts + frame.duration) * frame.time_base
-            self._mux_audio(self._end_seconds)
-            self._encode(encoded)
+            self._append(frame, picture)
+
+    def _append(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
+        """The first one opens the encoder."""
+        encoded = self._av_frame(frame, picture)
+        self._end_seconds = (frame.pts + frame.duration) * frame.time_base
+        self._mux_audio(self._end_seconds)
+        self._encode(encoded)
 
     def finish(self) -> Path:
         """Flush, close and give the file its name. Raises ShmStreamError."""

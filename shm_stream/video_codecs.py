@@ -14,6 +14,7 @@ from .colour import FULL, RGB, ColourTags
 from .errors import InputError
 from .fine_planes import depth_of
 from .planes import limited
+from .thread_priority import usual_priority
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
 """By extension. All but AVI keep every timestamp."""
@@ -200,7 +201,8 @@ def _try_out(encoding: Encoding, size: tuple[int, int]) -> None:
     with av.open(io.BytesIO(), "w", format=encoding.container) as container:
         stream = add_video_stream(container, encoding, size, Fraction(25))
         stream.codec_context.time_base = Fraction(1, 25)
-        stream.codec_context.open(strict=False)
+        with usual_priority(encoding.codec):
+            stream.codec_context.open(strict=False)
 
 
 def _reason(error: Exception | None) -> str:

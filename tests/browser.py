@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import re
 import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import aiohttp
 
@@ -15,7 +18,7 @@ OPTIONS = (
     "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync "
     "--disable-component-update --disable-dev-shm-usage --hide-scrollbars --remote-debugging-port=0 about:blank"
 )
-START_SECONDS = 20
+START_SECONDS = 40
 
 
 class Tab:
@@ -50,12 +53,12 @@ class Tab:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    async def until(self, script: str, seconds: float = 15):
+    async def until(self, script: str, seconds: float = 30):
         """Wait for the expression to become true."""
         end = asyncio.get_running_loop().time() + seconds
         while not (value := await self.run(script)):
             assert asyncio.get_running_loop().time() < end, f"never: {script}"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.03)
         return value
 
     async def open(self, url: str) -> None:
@@ -80,29 +83,42 @@ class Tab:
         await self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
 
-@contextlib.asynccontextmanager
-async def chromium(profile, *options, environment=None):
-    """A Tab of a browser of its own, whose files are in the folder `profile`."""
+@contextlib.contextmanager
+def running_browser(profile: Path, *options, environment=None) -> Iterator[str]:
+    """The DevTools address of a browser of its own, whose files are in the folder `profile`."""
     words = [CHROMIUM, f"--user-data-dir={profile}", *options, *OPTIONS.split()]
-    process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE, env=environment)
-    try:
-        async with aiohttp.ClientSession() as session:
-            port = await asyncio.wait_for(_port(process.stderr), START_SECONDS)
-            async with session.get(f"http://127.0.0.1:{port}/json") as answer:
-                address = next(t for t in await answer.json() if t["type"] == "page")["webSocketDebuggerUrl"]
-            async with session.ws_connect(address, max_msg_size=0) as socket:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(words, env=environment, **quiet) as process:
+        try:
+            yield _address(profile / "DevToolsActivePort")
+        finally:
+            process.kill()
+
+
+def _address(said: Path) -> str:
+    """Of the file that Chromium writes when it is ready: a port and a path, a line each."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            port, path = said.read_text().split()
+            return f"ws://127.0.0.1:{port}{path}"
+        time.sleep(0.02)
+    raise AssertionError("Chromium did not start")
+
+
+@contextlib.asynccontextmanager
+async def new_tab(address: str) -> AsyncIterator[Tab]:
+    """A Tab of that browser that shares no cookies and no storage with others."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(address, max_msg_size=0) as socket:
+        browser = Tab(socket)
+        own = await browser.send("Target.createBrowserContext")
+        target = (await browser.send("Target.createTarget", url="about:blank", **own))["targetId"]
+        page = f"{address.split('/devtools/')[0]}/devtools/page/{target}"
+        try:
+            async with session.ws_connect(page, max_msg_size=0) as socket:
                 tab = Tab(socket)
                 for domain in ("Page", "Runtime", "Log"):
                     await tab.send(f"{domain}.enable")
                 yield tab
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
-
-async def _port(stderr) -> str:
-    while line := await stderr.readline():
-        if found := re.search(rb"DevTools listening on ws://[^:]+:(\d+)/", line):
-            return found[1].decode()
-    raise AssertionError("Chromium did not start")
+        finally:
+            await browser.send("Target.disposeBrowserContext", **own)

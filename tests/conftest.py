@@ -58,3 +58,12 @@ def run_training(monkeypatch, capsys):
         return capsys.readouterr().out
 
     return call
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """The address of a headless Chromium."""
+    from browser import running_browser
+
+    with running_browser(tmp_path_factory.mktemp("browser")) as address:
+        yield address

@@ -16,7 +16,7 @@ import time
 from fractions import Fraction
 
 import av
-from beats import NUMBERS, RATE, SOUND_RATE, beep_sound
+from beats import BEEP_SECONDS, NUMBERS, RATE, SOUND_RATE, beep_sound
 from stand_ins import numbered_frame
 
 SIZE = 960
@@ -57,6 +57,8 @@ def write_sound() -> None:
     """What the ffmpeg program would write to stdout."""
     output = av.open(sys.stdout.buffer, "w", format="nut", options={"flush_packets": "1"})
     stream = output.add_stream("pcm_s16le", rate=SOUND_RATE, layout="stereo")
+    if time.monotonic() % 1 < BEEP_SECONDS:  # plugged in within a beep, what is heard of it would begin late
+        time.sleep(BEEP_SECONDS)
     began, taken = time.monotonic(), 0
     while taken / SOUND_RATE < SECONDS:
         heard = began + taken / DRIFT / SOUND_RATE

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
+from pathlib import Path
 
 import av
 from stand_ins import frame_number
@@ -73,12 +75,12 @@ def rtmp_server(port: int, *, sound: bool = False, **options) -> tuple[str, Read
     return url, Reader(url, options={"listen": "1", "analyzeduration": look}, **options)
 
 
-def wait_for_listener(port: int) -> None:
-    """Return when somebody listens at a TCP port, without connecting to it."""
-    wanted = f":{port:04X} 00000000:0000 0A"  # 0A: listening
+def wait_for_listener(port: int, kind=socket.SOCK_STREAM) -> None:
+    """Return when somebody listens at a port of TCP, or has one of UDP, without connecting to it."""
+    table, state = ("tcp", "0A") if kind == socket.SOCK_STREAM else ("udp", "07")  # listening; bound
+    wanted = re.compile(rf":{port:04X} 0+:0000 {state}")
     for _ in range(WAIT_SECONDS * 50):
-        with open("/proc/net/tcp") as table:
-            if wanted in table.read():
-                return
+        if any(wanted.search(Path(f"/proc/net/{name}").read_text()) for name in (table, f"{table}6")):
+            return
         threading.Event().wait(0.02)
     raise AssertionError(f"nobody listens at {port}")

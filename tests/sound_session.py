@@ -52,6 +52,8 @@ class Beeper:
         form = ["--raw", f"--rate={SOUND_RATE}", "--channels=2", "--format=s16le", "--latency-msec=20"]
         self._environment, self._began = environment, began
         self._player = subprocess.Popen(["pacat", *form, f"--device={SINK}"], env=environment, stdin=subprocess.PIPE)
+        # what is written before would wait in the pipe, and everything after it as long
+        until(lambda: pactl(environment, "list", "short", "sink-inputs"))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._play, daemon=True)
         self._thread.start()

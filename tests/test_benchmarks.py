@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,21 @@ def run(script: str, *arguments, timeout: float = 100) -> tuple[int, list[str], 
     return done.returncode, done.stdout.splitlines(), done.stderr
 
 
+@pytest.fixture
+def run_here(monkeypatch, capsys):
+    """`run` in this process, for what does next to nothing."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+
+    def call(script: str, *arguments) -> tuple[int, list[str], str]:
+        monkeypatch.setattr(sys, "argv", [f"{script}.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(SCRIPTS / f"{script}.py"), run_name="__main__")
+        said = capsys.readouterr()
+        return ended.value.code, said.out.splitlines(), said.err
+
+    return call
+
+
 def the_error(ended: tuple[int, list[str], str], code: int) -> str:
     assert ended[:2] == (code, []) and ended[2].count("\n") == 1, ended
     return ended[2]
@@ -80,8 +96,8 @@ def test_memory_is_flat_over_2000_frames():
     assert len(rss) == 9 and max(rss) - min(rss) < 4, "1800 frames of which each left 2 kB behind"
 
 
-def test_too_few_frames_for_two_samples(clip):
-    ended = run("bench_memory", clip, "--frames", 999)
+def test_too_few_frames_for_two_samples(clip, run_here):
+    ended = run_here("bench_memory", clip, "--frames", 999)
     assert "--frames 999 must be twice --every 500 or more" in the_error(ended, 2)
 
 
@@ -117,10 +133,10 @@ def test_a_peer_that_fails_is_quoted(clip, checkout):
         (["--rvm", "CHECKOUT", "--rounds", "0"], "--rounds and --seconds must be more than 0"),
     ],
 )
-def test_what_is_missing_is_said_at_once(clip, checkout, tmp_path, arguments, message):
+def test_what_is_missing_is_said_at_once(clip, checkout, tmp_path, run_here, arguments, message):
     (tmp_path / "empty").mkdir()
     places = {"EMPTY": tmp_path / "empty", "CLIP": clip, "CHECKOUT": checkout}
-    ended = run("bench_peers", clip, *[places.get(argument, argument) for argument in arguments])
+    ended = run_here("bench_peers", clip, *[places.get(argument, argument) for argument in arguments])
     assert message in the_error(ended, 2)
 
 
@@ -162,7 +178,7 @@ def test_every_control_has_its_price():
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system holds no process to cores")
 def test_costs_are_swept_and_plotted(tmp_path):
     numbers, plot = tmp_path / "cost.json", tmp_path / "cost.png"
-    small = ("--sizes", "480p", "--cores", 1, "--seconds", 0.3, "--rounds", 1)
+    small = ("--sizes", "480p", "--cores", 1, "--seconds", 0.3, "--rounds", 1, "--repeats", 1)
     code, lines, err = run("sweep_cost", *small, "--json", numbers, "--plot", plot)
     assert (code, err) == (0, "")
     found = json.loads(numbers.read_text())
@@ -175,5 +191,7 @@ def test_costs_are_swept_and_plotted(tmp_path):
     assert cv2.imread(str(plot)).std() > 10
 
 
-def test_more_cores_than_there_are(tmp_path):
-    assert f"1 to {machine.cores()} cores" in the_error(run("sweep_cost", "--cores", 1000), 2)
+def test_sweeps_that_cannot_be(run_here):
+    ended = run_here("sweep_cost", "--cores", 1, "--repeats", 0)
+    assert "--rounds and --repeats must be 1 or more" in the_error(ended, 2)
+    assert f"1 to {machine.cores()} cores" in the_error(run_here("sweep_cost", "--cores", 1000), 2)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import threading
 import time
+from collections.abc import Generator
 
 import numpy as np
 import pytest
@@ -81,41 +83,62 @@ def test_what_cannot_be_done_is_said(tmp_path, terminal):
     assert said == ["there is nothing to choose from: give --backgrounds DIR"]
 
 
-def in_terminal(words, keys: bytes, after: str):
-    """Run a command in a terminal of its own and type `keys` when it has printed `after`; (exit code, output)."""
-    pid, person = pty.fork()
+def in_terminal(words, person: Generator[bytes, str, None]):
+    """Run a command in a terminal of its own; (exit code, output). `person` is sent what is printed, and types."""
+    pid, end = pty.fork()
     if pid == 0:
         os.execv(words[0], words)
-    output, typed = b"", False
+    output = next(person).decode()
     while True:
         try:
-            part = os.read(person, 4096)
+            part = os.read(end, 4096).decode(errors="replace")
         except OSError:  # Linux says so when the program has ended
             break
         if not part:
             break
         output += part
-        if not typed and after.encode() in output:
-            time.sleep(0.5)
-            os.write(person, keys)
-            typed = True
-    os.close(person)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), output.decode(errors="replace")
+        with contextlib.suppress(StopIteration):
+            os.write(end, person.send(part))
+    os.close(end)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), output
+
+
+def typed(keys: bytes, pattern: str) -> Generator[bytes, str, re.Match]:
+    """Types and waits until that was printed."""
+    said = yield keys
+    while not (found := re.search(pattern, said)):
+        said += yield b""
+    return found
+
+
+def asks_for_help_and_ends_it() -> Generator[bytes, str, None]:
+    """But not before there are frames."""
+    yield from typed(b"", "keys: s background")
+    yield from typed(b"?", "previous and next background")
+    frames = 0
+    while frames < 3:
+        frames = int((yield from typed(b"f", r"fps, .*?(\d+) frames"))[1])
+    yield b"q"
 
 
 def test_a_watched_job_in_a_terminal(tmp_path):
     clip, out = numbered_clip(tmp_path / "clip.mp4", 20), tmp_path / "o.mp4"
     words = [*slow_command(0.01), str(clip), "--loop", "--bg", "red", "-o", str(out)]
-    code, output = in_terminal(words, b"?q", "keys: s background")
+    code, output = in_terminal(words, asks_for_help_and_ends_it())
     assert code == 0, output
     assert "previous and next background" in output and "frames in" in output
     assert len(read_pictures(out)) > 2
 
 
+def types_what_nobody_reads() -> Generator[bytes, str, None]:
+    yield from typed(b"", "device cpu")
+    yield b"qs"
+
+
 def test_keys_typed_during_other_jobs_are_for_the_next_command(tmp_path):
     clip, out = numbered_clip(tmp_path / "clip.mp4", 30), tmp_path / "o.mp4"
     words = [*slow_command(0.05), str(clip), "--bg", "red", "-o", str(out), "-v"]
-    code, output = in_terminal(words, b"qs", "device cpu")
+    code, output = in_terminal(words, types_what_nobody_reads())
     assert code == 0 and "keys:" not in output, output
     assert len(read_pictures(out)) == 30
 

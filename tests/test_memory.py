@@ -28,6 +28,7 @@ from shm_stream.job_options import JobOptions
 from shm_stream.memory_need import Need
 from shm_stream.memory_plan import MOST_FRAMES, Plan, choose_plan, share_of_process
 from shm_stream.source import open_source
+from shm_stream.thread_priority import usual_priority
 from shm_stream.video_codecs import add_video_stream, choose_encoding
 
 pytestmark = [
@@ -240,7 +241,7 @@ def test_encoders_open_with_less_look_ahead(tmp_path, codec):
     usual = choose_encoding(path, "composite", (128, 96), TAGS, codec, None)
     assert encoder_bytes(usual, 10**6, 0.0) <= encoder_bytes(usual, 10**6, 1.0)
     for look_ahead in (1.0, 0.5, 0.0):
-        with av.open(str(path), "w") as container:
+        with av.open(str(path), "w") as container, usual_priority(codec):
             stream = add_video_stream(container, bounded(usual, look_ahead), (128, 96), Fraction(25))
             for index in range(4):
                 frame = av.VideoFrame.from_ndarray(numbered_frame(index, 96), "rgb24").reformat(format=usual.pix_fmt)

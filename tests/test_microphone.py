@@ -41,15 +41,19 @@ PLAYER_SECONDS = 0.25
 def record(url, *outputs, seconds=4.0, told=None, **live):
     live = LiveOptions(tell=(told if told is not None else []).append, fps_target=0, **live)
     options = JobOptions(url, outputs, bg="red", runner=StandInRunner(unknown=False), duration=seconds, live=live)
-    for _ in range(40):
-        try:
-            job = Job(options)
-            break
-        except InputError as error:
-            assert "nothing listens" in str(error)
-            time.sleep(0.1)
-    with job:
+    with once_it_listens(options) as job:
         return job.run()
+
+
+def once_it_listens(options: JobOptions) -> Job:
+    """The camera is a process that has to start."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return Job(options)
+        except InputError as error:
+            assert "nothing listens" in str(error) and time.monotonic() < end
+            time.sleep(0.05)
 
 
 @pytest.fixture

@@ -1,72 +1,22 @@
-"""The control page in a real browser: what people see and do."""
+"""The control page in a real browser: what people do with it."""
 
 from __future__ import annotations
 
 import asyncio
 import io
-import re
-import sys
-import time
-from importlib.util import find_spec
 
 import cv2
 import numpy as np
 import pytest
-from panel_jobs import served, solid
+from panel_jobs import solid
 
 pytest.importorskip("aiohttp", reason="pip install 'shm-stream[panel]'")
 
-from browser import CHROMIUM, chromium  # noqa: E402
+from panel_page import JPEGS, WAYS, becomes, click, in_browser, needs_browser, way_is, without_aiortc  # noqa: E402
 
 from shm_stream.controls import NEUTRAL  # noqa: E402
-from shm_stream.panel.guard import TOKEN_VARIABLE  # noqa: E402
 
-pytestmark = [
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
-]
-COLOUR_AT = """
-(() => {{
-  const image = document.querySelector(".picture:not([hidden])"), canvas = document.createElement("canvas");
-  canvas.width = image.naturalWidth ?? image.videoWidth; canvas.height = image.naturalHeight ?? image.videoHeight;
-  if (!canvas.width) return null;
-  const pen = canvas.getContext("2d");
-  pen.drawImage(image, 0, 0);
-  return [...pen.getImageData({x} * canvas.width, {y} * canvas.height, 1, 1).data].slice(0, 3);
-}})()
-"""
-needs_webrtc = pytest.mark.skipif(find_spec("aiortc") is None, reason="pip install 'shm-stream[webrtc]'")
-JPEGS = "Motion JPEG"
-WAYS = [pytest.param("WebRTC", marks=needs_webrtc), JPEGS]
-HIDDEN = """
-Object.defineProperty(document, "hidden", {{ value: {}, configurable: true }});
-document.dispatchEvent(new Event("visibilitychange"));
-"""
-NOBODY = COLOUR_AT.format(x=0.9, y=0.5)
-
-
-def in_browser(tmp_path, scenario, **options):
-    """Run `scenario(tab, desk)` on the page of a running job; the page must not have complained."""
-
-    async def run(server, desk):
-        async with chromium(tmp_path / "profile") as tab:
-            await tab.open(server.url)
-            await tab.until("document.querySelector('#status').textContent === 'running'")
-            await scenario(tab, desk)
-            assert tab.said == []
-
-    with served(tmp_path, **options) as (server, desk):
-        asyncio.run(run(server, desk))
-
-
-async def becomes(tab, colour, script=NOBODY):
-    """Wait until the live picture shows `colour` there."""
-    for _ in range(150):
-        found = await tab.run(script)
-        if found is not None and np.abs(np.subtract(found, colour)).max() <= 12:
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"{found} never became {colour}")
+pytestmark = [pytest.mark.timeout(120), needs_browser]
 
 
 @pytest.fixture
@@ -77,28 +27,8 @@ def folder(tmp_path):
     return folder
 
 
-def way_is(way: str) -> str:
-    return f"document.querySelector('#way').textContent === {way!r}"
-
-
-def without_aiortc(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "aiortc", None)
-    monkeypatch.delitem(sys.modules, "shm_stream.panel.webrtc", raising=False)
-
-
-async def nobody_watches(server) -> None:
-    end = time.monotonic() + 5
-    while server.preview.watched:
-        assert time.monotonic() < end
-        await asyncio.sleep(0.05)
-
-
-def click(selector: str) -> str:
-    return f"document.querySelector({selector!r}).click()"
-
-
 @pytest.mark.parametrize("way", WAYS)
-def test_a_click_changes_the_pixels(tmp_path, folder, way, monkeypatch):
+def test_a_click_changes_the_pixels(browser, tmp_path, folder, way, monkeypatch):
     if way == JPEGS:
         without_aiortc(monkeypatch)
 
@@ -120,77 +50,10 @@ def test_a_click_changes_the_pixels(tmp_path, folder, way, monkeypatch):
         await tab.until("document.querySelector('[data-toggle=mirror]').ariaPressed === 'true'")
         assert await tab.run(way_is(way)) and await tab.run("$('#way').disabled") is (way == JPEGS)
 
-    in_browser(tmp_path, scenario, folder=folder)
+    in_browser(browser, tmp_path, scenario, folder=folder)
 
 
-@needs_webrtc
-def test_the_way_of_the_pictures_can_be_chosen(tmp_path):
-    async def scenario(tab, desk):
-        for way in ("WebRTC", JPEGS, "WebRTC"):
-            await tab.until(way_is(way))
-            await becomes(tab, (255, 0, 0))
-            shown = await tab.run("all('.picture:not([hidden])').map(picture => picture.id)")
-            assert shown == ["video" if way == "WebRTC" else "preview"]
-            await tab.run(click("#way"))
-
-    in_browser(tmp_path, scenario)
-
-
-@needs_webrtc
-def test_a_connection_that_fails_is_said_and_jpegs_stay(tmp_path, monkeypatch):
-    from shm_stream.panel import webrtc
-
-    answer = webrtc.answer
-
-    async def astray(*arguments):
-        return re.sub(r"(?m)^(a=candidate:(?:\S+ ){5})\d+", r"\g<1>9", await answer(*arguments))  # nobody is there
-
-    monkeypatch.setattr(webrtc, "answer", astray)
-
-    async def scenario(tab, desk):
-        await becomes(tab, (255, 0, 0))
-        await tab.until(way_is("Motion JPEG: WebRTC did not connect"))
-        await tab.run(click("[value=off]"))
-        await becomes(tab, (128, 128, 128))
-
-    in_browser(tmp_path, scenario)
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_a_page_that_nobody_sees_costs_nothing(tmp_path, way, monkeypatch):
-    """As a browser tells it of a tab in the background."""
-    if way == JPEGS:
-        without_aiortc(monkeypatch)
-
-    async def run(server):
-        async with chromium(tmp_path / "profile") as tab:
-            await tab.open(server.url)
-            for _ in range(2):
-                await tab.until(way_is(way))
-                await becomes(tab, (255, 0, 0))
-                await tab.run(HIDDEN.format("true"))
-                await nobody_watches(server)
-                await tab.run(HIDDEN.format("false"))
-
-    with served(tmp_path) as (server, _):
-        asyncio.run(run(server))
-
-
-@needs_webrtc
-def test_a_page_that_goes_away_is_not_waited_for(tmp_path):
-    async def run(server):
-        async with chromium(tmp_path / "profile") as tab:
-            await tab.open(server.url)
-            await tab.until(way_is("WebRTC"))
-            assert server.preview.watched
-            await tab.send("Page.navigate", url="about:blank")
-            await nobody_watches(server)
-
-    with served(tmp_path) as (server, _):
-        asyncio.run(run(server))
-
-
-def test_sliders_and_keys(tmp_path, folder):
+def test_sliders_and_keys(browser, tmp_path, folder):
     async def scenario(tab, desk):
         for name, value, text in (("feather", 6, "6"), ("temporal", 60, "60 %")):
             slider = f"document.querySelector('[data-control={name}]')"
@@ -211,10 +74,10 @@ def test_sliders_and_keys(tmp_path, folder):
         await tab.until("document.querySelector('#status').textContent === 'running'")
         assert desk.job.controls.setting.controls == NEUTRAL
 
-    in_browser(tmp_path, scenario, folder=folder)
+    in_browser(browser, tmp_path, scenario, folder=folder)
 
 
-def test_a_dropped_file_becomes_the_background(tmp_path):
+def test_a_dropped_file_becomes_the_background(browser, tmp_path):
     picture = io.BytesIO(cv2.imencode(".png", np.full((30, 40, 3), (30, 200, 250), np.uint8))[1].tobytes())
     numbers = list(picture.getvalue())
 
@@ -235,10 +98,10 @@ def test_a_dropped_file_becomes_the_background(tmp_path):
         await tab.until("document.querySelector('#problem').textContent.startsWith('a.txt: ')")
         tab.said.clear()  # the browser notes the 400 that this was
 
-    in_browser(tmp_path, scenario)
+    in_browser(browser, tmp_path, scenario)
 
 
-def test_everything_has_a_name_and_fits(tmp_path, folder):
+def test_everything_has_a_name_and_fits(browser, tmp_path, folder):
     async def scenario(tab, desk):
         await tab.until("document.querySelectorAll('.tile.own').length === 1")
         tree = (await tab.send("Accessibility.getFullAXTree"))["nodes"]
@@ -250,40 +113,10 @@ def test_everything_has_a_name_and_fits(tmp_path, folder):
             await tab.look(width, 800)
             assert await tab.run("document.documentElement.scrollWidth <= innerWidth"), width
 
-    in_browser(tmp_path, scenario, folder=folder)
+    in_browser(browser, tmp_path, scenario, folder=folder)
 
 
-def test_an_ended_job_is_said(tmp_path):
-    async def run():
-        async with chromium(tmp_path / "profile") as tab:
-            with served(tmp_path) as (server, _):
-                await tab.open(server.url)
-                await tab.until("document.querySelector('#status').textContent === 'running'")
-                await becomes(tab, (255, 0, 0))
-            await tab.until("document.querySelector('#status').textContent === 'the job has ended'")
-            assert await tab.run("document.querySelector('[data-toggle]').disabled")
-
-    asyncio.run(run())
-
-
-def test_a_job_that_is_back_is_shown_again(tmp_path, monkeypatch):
-    monkeypatch.setenv(TOKEN_VARIABLE, "the-same-for-both-jobs")
-
-    async def run():
-        async with chromium(tmp_path / "profile") as tab:
-            with served(tmp_path) as (first, _):
-                await tab.open(first.url)
-                await becomes(tab, (255, 0, 0))
-            await tab.until("document.querySelector('#status').textContent === 'the job has ended'")
-            with served(tmp_path, bg="blue", port=first.port):
-                await tab.until("document.querySelector('#status')?.textContent === 'running'")  # it is loaded anew
-                await becomes(tab, (0, 0, 255))
-                assert not await tab.run("document.querySelector('[data-toggle]').disabled")
-
-    asyncio.run(run())
-
-
-def test_a_dragged_colour_ends_where_it_was_let_go(tmp_path):
+def test_a_dragged_colour_ends_where_it_was_let_go(browser, tmp_path):
     async def scenario(tab, desk):
         assert await tab.run("document.querySelector('#colour').value") == "#ff0000", "the job began with red"
         await tab.run(
@@ -295,10 +128,10 @@ def test_a_dragged_colour_ends_where_it_was_let_go(tmp_path):
         await tab.until("document.querySelector('#colour').value === '#00f0ff'")
         assert desk.background == "#00f0ff"
 
-    in_browser(tmp_path, scenario)
+    in_browser(browser, tmp_path, scenario)
 
 
-def test_a_slider_keeps_what_was_asked_while_requests_are_on_their_way(tmp_path):
+def test_a_slider_keeps_what_was_asked_while_requests_are_on_their_way(browser, tmp_path):
     async def scenario(tab, desk):
         await tab.run(
             "(() => { const [x, y] = document.querySelectorAll('[data-control=place]');"
@@ -308,4 +141,4 @@ def test_a_slider_keeps_what_was_asked_while_requests_are_on_their_way(tmp_path)
         await tab.until("state.controls.place[0] === 20 && state.controls.place[1] === 20 && sent === null")
         assert desk.job.controls.setting.controls.place == (20, 20, 1)
 
-    in_browser(tmp_path, scenario)
+    in_browser(browser, tmp_path, scenario)

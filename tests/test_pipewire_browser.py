@@ -16,7 +16,7 @@ from pipewire_session import camera_node, session, until
 
 pytest.importorskip("aiohttp", reason="pip install 'shm-stream[panel]'")
 
-from browser import CHROMIUM, chromium  # noqa: E402
+from browser import CHROMIUM, new_tab, running_browser  # noqa: E402
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "webcam.mkv"
 
@@ -89,8 +89,8 @@ def test_a_page_sees_the_person_before_the_colour(desktop, command, tmp_path):
     page = tmp_path / "page.html"
     page.write_text('<video id="preview" autoplay muted></video>')
 
-    async def scenario():
-        async with chromium(tmp_path / "profile", *OPTIONS, environment=desktop) as tab:
+    async def scenario(address):
+        async with new_tab(address) as tab:
             await tab.open(page.as_uri())
             assert await tab.run(WATCH) == "shm-stream"
             for _ in range(200):
@@ -101,4 +101,5 @@ def test_a_page_sees_the_person_before_the_colour(desktop, command, tmp_path):
             assert seen[:2] == [640, 480] and np.abs(np.subtract(seen[2:4], COLOUR)).max() <= 8, seen
             assert np.abs(np.subtract(seen[4], COLOUR)).max() > 60, "the person hides the colour"
 
-    asyncio.run(scenario())
+    with running_browser(tmp_path / "profile", *OPTIONS, environment=desktop) as address:
+        asyncio.run(scenario(address))

@@ -217,7 +217,7 @@ int main() {
         const int height = number(1, 60), width = number(1, 90);
         check_prepare(height, width, number(1, height), number(1, width), i % 3);
     }
-    for (int i = 0; i < 60; ++i) check_mnet(number(1, 20), number(1, 20), number(1, 90), number(1, 150), i % 3);
+    for (int i = 0; i < 60; ++i) check_mnet(number(1, 20), number(1, 20), number(1, 60), number(1, 90), i % 3);
     for (int i = 0; i < 80; ++i) check_prores(number(1, 40), number(1, 300), 1 << i % 4, i / 4 % 2);
     for (int step = 0; step < 3; ++step) {
         check_fuse(1, 32767, 2, 32767, step, false);  // the largest sides: sampling positions must not overflow
