@@ -164,7 +164,7 @@ def test_whole_pictures_of_fields_are_those_of_one_piece(both, folder):
     assert len(one) == COUNT and (one == other).all()
 
 
-def test_a_mask_for_all_frames_is_no_reason_for_one_piece_and_masks_for_each_are(both, folder, monkeypatch):
+def test_a_mask_for_all_frames_is_no_reason_for_one_piece(both, folder, monkeypatch):
     write_video(folder / "a.mp4", map(moving, range(COUNT)), pix_fmt="yuv420p")
     planned, tasks = [], ChunkedShot.tasks
     monkeypatch.setattr(ChunkedShot, "tasks", lambda self: planned.append(tasks(self)) or planned[-1])
@@ -175,10 +175,6 @@ def test_a_mask_for_all_frames_is_no_reason_for_one_piece_and_masks_for_each_are
     whole, chunked = both(*arguments)
     one, other = pictures(whole / "a.alpha.mkv"), pictures(chunked / "a.alpha.mkv")
     assert (one == other).all() and one[:, :, 64:, 0].max() == 0 < one[:, :, :64, 0].max() and len(planned) == 1
-    (masks := folder.with_name("masks")).mkdir()
-    write_video(masks / "a.mp4", [np.repeat(half[..., None], 3, 2)] * COUNT, pix_fmt="yuv420p")
-    both("--alpha", "--holdout", str(masks))
-    assert len(planned) == 1
 
 
 def files(folder: Path) -> dict[str, str]:
