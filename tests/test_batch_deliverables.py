@@ -104,6 +104,8 @@ def test_changed_edges_are_made_again_and_nothing_else(run, out):
         (["--for", "obs", "--codec", "ffv1"], "codec ffv1 and --for obs exclude each other"),
         (["--bg", "red", "--image-format", "tif"], "--image-format is for folders of pictures"),
         (["--bg", "red", "--start-number", "7"], "--start-number is for sequences: give it with --for nuke"),
+        (["--bg", "red", "--suffix", ".png", "--crf", "7"], "codec and crf are for videos; leave them out with"),
+        (["--bg", "transparent", "--suffix", ".jpg"], ".jpg has no transparency; use .png"),
         (["--bg", "red", "--alpha-mode", "straight"], "--alpha-mode is about colours beside alpha"),
         (["--bg", "red", "--person", "tall"], "person is one of all, largest, center, got 'tall'"),
         (["--bg", "red", "--feather", "99"], "feather 99 is out of range"),
