@@ -88,8 +88,20 @@ def _chunk_job(task: ChunkTask, prior: PriorState | None) -> JobOptions:
         start=plan.seconds(begin),
         duration=None,
         frames=None if last else end - begin,
-        part=Part(lead_in, plan.times[begin], prior, None if last else chunk.end - chunk.begin),
+        part=Part(
+            lead_in,
+            plan.times[begin],
+            prior,
+            None if last else chunk.end - chunk.begin,
+            begin,
+            {what: (seconds[begin], _between(seconds, begin, end)) for what, seconds in plan.mask_seconds.items()},
+        ),
     )
+
+
+def _between(seconds: tuple[float, ...], begin: int, end: int) -> float | None:
+    """From one to the other; None where there is nothing at the end."""
+    return seconds[end] - seconds[begin] if end < len(seconds) else None
 
 
 def first_number(job: JobOptions) -> int:

@@ -22,6 +22,7 @@ from .job_options import JobOptions
 from .lookahead import check_lookahead
 from .outputs import TRANSPARENT
 from .partial import check_folder
+from .picture_format import SETTINGS as PICTURES
 from .picture_format import check_suffix
 from .preset import get_preset
 from .runners import default_runner
@@ -44,7 +45,7 @@ class BatchOptions:
     alpha: bool = False
     foreground: bool = False
     suffix: str | None = None
-    """Extension of videos; None: that of the input where it can hold the result."""
+    """Extension of videos, or of the pictures they become; None: that of the input where it can hold the result."""
     image_suffix: str | None = None
     """Of photos; None: that of the target, or .png."""
     jobs: int = 1
@@ -114,8 +115,8 @@ def _check_delivery(options: BatchOptions) -> None:
     check_delivery(Delivery(template.bits, None, template.start_number, template.alpha_mode, template.linear))
     if template.image_format is not None:
         raise InputError("--image-format is for folders of pictures, which a batch does not write; see --image-suffix")
-    if template.start_number is not None and template.target != "nuke":
-        raise InputError("--start-number is for sequences: give it with --for nuke")
+    if template.start_number is not None and template.target != "nuke" and not _is_sequence(options.suffix):
+        raise InputError("--start-number is for sequences: give it with --for nuke, or with --suffix .png or such")
     if template.alpha_mode is not None and TRANSPARENT not in options.kinds:
         raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
 
@@ -131,12 +132,25 @@ def _check_outputs(options: BatchOptions) -> None:
         suffix = options.suffix or (".mov" if kind == TRANSPARENT else ".mp4")
         if main and template.target is not None:
             suffix = TARGET_SUFFIX[template.target]
-        if suffix == ".exr":
-            check_packages(suffix)
+        codec, crf = (template.codec, template.crf) if main else (None, None)
+        if _is_sequence(suffix):
+            _check_sequence(suffix, kind, codec, crf, template.bits)
         else:
-            codec, crf = (template.codec, template.crf) if main else (None, None)
             choose_encoding(Path(f"shot{suffix}"), kind, TRIAL_SIZE, tags, codec, crf)
         check_suffix(Path(f"shot{options.picture_suffix}"), kind)
+
+
+def _is_sequence(suffix: str | None) -> bool:
+    """Whether a video becomes a folder of pictures."""
+    return suffix is not None and suffix.lower() in PICTURES
+
+
+def _check_sequence(suffix: str, kind: str, codec: str | None, crf: int | None, bits: int | None) -> None:
+    check_suffix(Path(f"shot{suffix}"), kind)
+    if codec is not None or crf is not None:
+        raise InputError(f"codec and crf are for videos; leave them out with --suffix {suffix}")
+    if suffix.lower() == ".exr" or (bits or 8) > 8:
+        check_packages(suffix.lower())
 
 
 def _template_for(options: BatchOptions) -> JobOptions:

@@ -19,6 +19,8 @@ from .partial import sweep
 
 WORK = work
 """The body of every worker."""
+START = "spawn"
+"""How it starts, in a fresh interpreter: threads of decoders and a GPU's state do not survive a fork."""
 ENDS = ("result", "chunks")
 """The messages after which a worker has nothing to do."""
 PATIENCE_SECONDS = 10.0
@@ -132,8 +134,7 @@ class _Worker:
     """A process, its end of the line, and what it is doing."""
 
     def __init__(self):
-        # a fresh interpreter: threads of decoders and a GPU's state do not survive a fork
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context(START)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=WORK, args=(theirs,), daemon=True)
         try:

@@ -13,6 +13,7 @@ from .delivery import TARGET_SUFFIX
 from .errors import InputError
 from .job_options import JobOptions
 from .outputs import default_output
+from .picture_format import SETTINGS as PICTURES
 from .source_images import IMAGE_SUFFIXES, natural_key
 from .video_codecs import CONTAINERS
 
@@ -83,18 +84,18 @@ def _shot(path: Path, options: BatchOptions) -> Shot:
 
 
 def _output(shot: Shot, what: str, options: BatchOptions) -> str:
-    """`folder/name.mp4` for the composite, `folder/name.alpha.mp4` for the alpha."""
+    """`folder/name.mp4` for the composite, `folder/name.alpha.mp4` for the alpha; a sequence has its own folder."""
     target, source = options.template.target, PurePosixPath(shot.name)
     if shot.kind == "image":
         suffix = options.picture_suffix
     elif what in MAIN and target is not None:
         suffix = TARGET_SUFFIX[target]
-        if suffix == ".exr":  # a folder of pictures for each shot
-            return str(source.with_name(source.stem) / f"{source.stem.replace('%', '%%')}.%04d.exr")
     else:
         suffix = options.suffix or default_output(shot, what).suffix
-    part = "" if what in MAIN else f".{what}"
-    return str(source.with_name(f"{source.stem}{part}{suffix}"))
+    name = source.stem if what in MAIN else f"{source.stem}.{what}"
+    if shot.kind == "video" and suffix.lower() in PICTURES:
+        return str(source.with_name(name) / f"{name.replace('%', '%%')}.%04d{suffix}")
+    return str(source.with_name(f"{name}{suffix}"))
 
 
 def clashes(shots: Iterable[Shot], taken: dict[str, str]) -> dict[str, str]:

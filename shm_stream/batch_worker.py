@@ -22,7 +22,6 @@ from .batch_chunks import make_chunk
 from .batch_files import digest, is_intact, measure, state
 from .batch_join import join_chunks
 from .batch_manifest import DONE, FAILED, PARTIAL, SKIPPED
-from .batch_masks import MASKS
 from .batch_shots import Shot
 from .chunk_files import ChunkTask, remove_chunks
 from .chunk_plan import Plan, plan_chunks
@@ -31,7 +30,6 @@ from .errors import InputError, ShmStreamError
 from .job import Job
 from .job_options import JobOptions
 from .job_report import Report
-from .masks import is_still
 from .picture_format import is_pattern
 from .qc_files import save_statistics
 from .qc_statistics import ShotStatistics
@@ -105,18 +103,11 @@ def perform_task(task: Task | ChunkTask, runner, tell: Callable):
 
 def _plan(task: Task) -> Plan | None:
     """The chunks of a shot that is worth cutting. What cannot be read is told of when it is made in one piece."""
-    if task.chunk_seconds is None or task.shot.kind != "video" or not joins(task.job):
+    if task.chunk_seconds is None or task.shot.kind != "video":
         return None
     with contextlib.suppress(InputError):
         return plan_chunks(task.job, task.chunk_seconds)
     return None
-
-
-def joins(job: JobOptions) -> bool:
-    """Whether parts of the job, made apart, are what it would make in one piece: not where masks are counted from the
-    first frame on."""
-    masks = [Path(path) for what in MASKS if (path := getattr(job, what)) is not None]
-    return all(is_still(path) for path in masks)
 
 
 def _perform_chunk(task: ChunkTask, runner, tell: Callable):

@@ -79,7 +79,7 @@ def _add_outputs(parser: Parser) -> None:
     group.add_argument("--foreground", action="store_true", help="the people's own colours")
     add_guides(parser)
     group = parser.add_argument_group("how they are written")
-    group.add_argument("--suffix", metavar="EXT", help=".mp4, .m4v, .mov, .mkv or .webm for videos (default: theirs)")
+    group.add_argument("--suffix", metavar="EXT", help="of videos, such as .mov, .png, .exr (default: theirs)")
     group.add_argument("--image-suffix", metavar="EXT", help="of photos, such as .jpg (default: .png)")
     group.add_argument("--codec", metavar="NAME", help="video encoder of the composite, without --bg of all")
     group.add_argument("--crf", metavar="N", type=int, help="quality of that encoder; lower is better and larger")

@@ -67,10 +67,19 @@ class Guides:
 def open_guides(options, source) -> Guides:
     """What a job's options ask for. Raises InputError."""
     check_person(options.person)
-    cut = {"start_seconds": options.start, "duration_seconds": options.duration, "max_frames": options.frames}
     asked = {"trimap": options.trimap, "holdout": options.holdout, "keep": options.keep}
-    masks = {name: open_mask(path, name, source, **cut) for name, path in asked.items() if path is not None}
+    masks = {name: _open(path, name, source, options) for name, path in asked.items() if path is not None}
     return Guides(**masks, person=None if options.person == "all" else PersonChoice(options.person))
+
+
+def _open(path, name: str, source, options):
+    """A mask, from that of the job's first frame on."""
+    part = options.part
+    if part is not None:
+        start, duration = part.mask_cuts.get(name, (0.0, None))
+        return open_mask(path, name, source, first=part.first, start_seconds=start, duration_seconds=duration)
+    cut = {"start_seconds": options.start, "duration_seconds": options.duration, "max_frames": options.frames}
+    return open_mask(path, name, source, **cut)
 
 
 def _share(mask: np.ndarray, mirror: bool) -> np.ndarray:

@@ -11,7 +11,8 @@ import numpy as np
 from .errors import InputError, ShmStreamError
 from .frame import Frame
 from .source import open_source
-from .source_images import IMAGE_SUFFIXES, list_images, read_image
+from .source_images import IMAGE_SUFFIXES, list_images, read_image, read_picture
+from .transfer import eight_bits
 
 SAME_PROPORTIONS = 0.01
 """How far a mask's proportions may be from the frame's, as a share."""
@@ -19,12 +20,15 @@ COUNT_SLACK = 2
 """Frames by which the lengths that two headers state may differ before anything is read."""
 
 
-def open_mask(path: str | os.PathLike, what: str, source, *, start_seconds=0.0, duration_seconds=None, max_frames=None):
+def open_mask(
+    path: str | os.PathLike, what: str, source, *, start_seconds=0.0, duration_seconds=None, max_frames=None, first=None
+):
     """The mask in `path`, an image, a folder or a video, for the frames of `source`, which was cut in the same way.
 
     An image is for all frames. A folder has one for each picture of a folder, with its stem; for a video it has, as a
-    video has, one for each frame. `what` names the mask in messages. The result has `at(frame)` and `close()`.
-    Raises InputError for what cannot be read or does not fit.
+    video has, one for each frame. `what` names the mask in messages. `first`: which frame of the whole the first of
+    `source` is, where that is a part; its masks were counted with the whole, and those in a video are cut to it. The
+    result has `at(frame)` and `close()`. Raises InputError for what cannot be read or does not fit.
     """
     path = Path(path)
     if not path.exists():
@@ -40,8 +44,11 @@ def open_mask(path: str | os.PathLike, what: str, source, *, start_seconds=0.0, 
     cut = {"start_seconds": start_seconds, "duration_seconds": duration_seconds, "max_frames": max_frames}
     masks = open_source(path, **cut)
     check_proportions((masks.height, masks.width), (source.height, source.width), f"{what} {path}")
-    _check_counts(masks, source, f"{what} {path}")
-    return MaskSequence(masks, what)
+    if first is None:
+        _check_counts(masks, source, f"{what} {path}")
+    if path.is_dir():
+        return MaskFolder(masks.files, what, first or 0)
+    return MaskVideo(masks, what, counted=first is not None)
 
 
 def is_still(path: Path) -> bool:
@@ -90,19 +97,47 @@ class NamedMasks:
         """Nothing stays open between pictures."""
 
 
-class MaskSequence:
-    """A mask for each frame of a video, in the same order."""
+class MaskFolder:
+    """A picture for each frame of a video, in natural order of their names."""
 
-    def __init__(self, source, what: str):
-        self._name, self._count = f"{what} {source.path}", 0
-        self._frames = iter(source)
+    def __init__(self, files: list[Path], what: str, first: int = 0):
+        self._files, self._what, self._first = files, what, first
 
     def at(self, frame: Frame) -> np.ndarray:
-        """[H, W] uint8 of the frame's size; frames come in order. Raises ShmStreamError when there are too few."""
+        """[H, W] uint8 of the frame's size. Raises ShmStreamError when there are too few, or one cannot be read."""
+        number = self._first + frame.index
+        if number >= len(self._files):
+            raise _too_few(f"{self._what} {self._files[0].parent}", len(self._files))
+        path = self._files[number]
+        try:
+            picture = read_picture(path)
+        except InputError as error:
+            raise ShmStreamError(f"{self._what}: {error}") from error
+        pixels = picture if picture.dtype == np.uint8 else eight_bits(picture)
+        return fitted(grey(pixels), frame.size, f"{self._what} {path}")
+
+    def close(self) -> None:
+        """Nothing stays open between pictures."""
+
+
+class MaskVideo:
+    """A mask for each frame of a video, in the same order."""
+
+    def __init__(self, source, what: str, *, counted: bool):
+        """`counted`: there are enough, so that the end comes only where some are lost."""
+        self._name, self._count, self._counted = f"{what} {source.path}", 0, counted
+        self._source, self._frames = source, iter(source)
+
+    def at(self, frame: Frame) -> np.ndarray:
+        """[H, W] uint8 of the frame's size; frames come in order. Raises ShmStreamError when there are too few, or some
+        cannot be decoded: those after them would be taken for others."""
         while True:
             mask = next(self._frames, None)
+            if self._source.lost or (mask is None and self._counted):
+                problem = "is damaged: pictures of it cannot be decoded; give one that is whole"
+                raise ShmStreamError(f"{self._name} {problem}")
             if mask is None:
-                raise ShmStreamError(f"{self._name} has only {self._count} pictures, but the input has more frames")
+                raise _too_few(self._name, self._count)
             self._count += 1
             if mask.index == frame.index:
                 return fitted(grey(mask.pixels), frame.size, self._name)
@@ -110,6 +145,10 @@ class MaskSequence:
     def close(self) -> None:
         """Close the file. No `at` may be running or follow."""
         self._frames.close()
+
+
+def _too_few(name: str, count: int) -> ShmStreamError:
+    return ShmStreamError(f"{name} has only {count} pictures, but the input has more frames")
 
 
 def grey(pixels: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .frame import Frame
 from .prior import PriorState
@@ -20,6 +20,11 @@ class Part:
     """What the frame before the first one left behind, if that is known."""
     frames: int | None = None
     """How many frames after the lead-in are written; those after them only steady the last ones. None: all."""
+    first: int = 0
+    """Which frame of the whole the first one is, from 0."""
+    mask_cuts: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+    """Option of a job → which seconds of its video of masks belong to the part: start, counted from the video's first
+    frame, and duration; None: up to its end."""
 
     def writes(self, frame: Frame) -> bool:
         """Whether a frame that is none of the lead-in belongs to the part."""

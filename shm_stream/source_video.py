@@ -41,6 +41,7 @@ class VideoSource:
         self.warning: str | None = None
         self.notice: str | None = None
         self.exhausted = False
+        self._progress = DecodeProgress()
         self._deinterlace, self._hwaccel = deinterlace, hwaccel
         self._stay = stay_on_device and not deinterlace  # fields are made whole on the CPU
         with self._open() as container:
@@ -76,6 +77,11 @@ class VideoSource:
         self.frame_count = self._expected_frames()
 
     @property
+    def lost(self) -> int:
+        """How many packets of this iteration could not be decoded up to now."""
+        return self._progress.bad_packets
+
+    @property
     def seconds_skipped(self) -> Fraction:
         """Between the file's first frame and the first one delivered; known once that was delivered."""
         return (self.origin_seconds or 0) - (self.first_pts or 0) * self.time_base
@@ -91,6 +97,7 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         self.warning, self.exhausted, progress, count = None, False, DecodeProgress(), 0
+        self._progress = progress
         with closing(self._decoded(progress)) as pictures:
             for index, (picture, pts, duration) in enumerate(self._wanted(pictures, progress)):
                 if index == 0:

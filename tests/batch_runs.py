@@ -1,89 +1,37 @@
-"""Batches without weights: a worker with a stand-in runner, and the command in this process or in its own."""
+"""Batches without weights: their inputs, the command in this process or in its own, and what it left."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
-from stand_ins import StandInRunner, default_signals, numbered_clip, numbered_frame
+from batch_bodies import SLOW_VARIABLE, soft_work, stand_in_work
+from stand_ins import default_signals, numbered_clip, numbered_frame
 
-from shm_stream import InputError, batch_pool, batch_worker, cli, engine_choice
+from shm_stream import batch_pool, cli
 
-SLOW_VARIABLE = "TEST_BATCH_SECONDS_PER_FRAME"
-TOUCHED_VARIABLE = "TEST_BATCH_TOUCHED"
+FORKED = "forkserver" in multiprocessing.get_all_start_methods()
+if FORKED:
+    multiprocessing.set_forkserver_preload(["pytest", "shm_stream.cli", "shm_stream.batch_worker"])
 COMMAND = """
 import sys
 sys.path.insert(0, {tests!r})
-import batch_runs
+import batch_bodies
 from shm_stream import batch, batch_pool, cli
-batch_pool.WORK = batch_runs.stand_in_work
+batch_pool.WORK = batch_bodies.stand_in_work
 batch.WATCH_SECONDS = 0.2
 if __name__ == "__main__":
     sys.exit(cli.main(["batch", *sys.argv[1:]]))
 """
-
-
-class Slow(StandInRunner):
-    """Takes its time, so that there is a middle of the work to be stopped in."""
-
-    def mnet(self, x):
-        time.sleep(float(os.environ.get(SLOW_VARIABLE, "0")))
-        return super().mnet(x)
-
-
-def stand_in_work(connection) -> None:
-    """The body of a worker process, without weights."""
-    engine_choice.load_runner = lambda *_: Slow()
-    batch_worker.TELL_SECONDS = 0.0
-    batch_worker.work(connection)
-
-
-class Touching(StandInRunner):
-    """Writes to the source while it is read, as a copy that goes on does."""
-
-    def mnet(self, x):
-        with open(os.environ[TOUCHED_VARIABLE], "ab") as file:
-            file.write(b"more")
-        return super().mnet(x)
-
-
-def touching_work(connection) -> None:
-    """The body of a worker process whose source changes meanwhile."""
-    engine_choice.load_runner = lambda *_: Touching()
-    batch_worker.work(connection)
-
-
-class Failing(StandInRunner):
-    """Has an error in it that shows at the 14th frame: the second of day/b.mkv."""
-
-    def mnet(self, x):
-        if len(self.mnet_shapes) == 13:
-            self.mnet_shapes.append(x.shape)
-            raise ZeroDivisionError("two\nlines")
-        return super().mnet(x)
-
-
-def failing_work(connection) -> None:
-    """The body of a worker process with an error in it."""
-    engine_choice.load_runner = lambda *_: Failing()
-    batch_worker.work(connection)
-
-
-def unusable_work(connection) -> None:
-    """The body of a worker process that cannot load networks."""
-
-    def refuse(*_):
-        raise InputError("no such thing as a network")
-
-    engine_choice.load_runner = refuse
-    batch_worker.work(connection)
 
 
 def write_weights(folder: Path, content: bytes = b"weights") -> Path:
@@ -95,9 +43,16 @@ def write_weights(folder: Path, content: bytes = b"weights") -> Path:
     return folder
 
 
+def input_folder(tmp_path: Path, monkeypatch) -> Path:
+    """An empty folder of inputs, and weights that the environment names."""
+    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
+    (tmp_path / "in").mkdir()
+    return tmp_path / "in"
+
+
 def write_shots(folder: Path) -> Path:
     """a.mp4, day/b.mkv and day/c.png, and things that are no shots."""
-    (folder / "day").mkdir(parents=True)
+    (folder / "day").mkdir(parents=True, exist_ok=True)
     numbered_clip(folder / "a.mp4", 12)
     numbered_clip(folder / "day" / "b.mkv", 8)
     cv2.imwrite(str(folder / "day" / "c.png"), numbered_frame(77))
@@ -106,12 +61,39 @@ def write_shots(folder: Path) -> Path:
     return folder
 
 
+def use_workers(monkeypatch, work=stand_in_work) -> None:
+    """Let batches of this process have workers with that body, which are forked from one that has loaded all modules:
+    that takes a tenth of the time of a fresh interpreter."""
+    if FORKED:
+        monkeypatch.setattr(batch_pool, "START", "forkserver")
+        work = partial(work_as_here, {**os.environ}, work)
+    monkeypatch.setattr(batch_pool, "WORK", work)
+
+
+def work_as_here(environment: dict[str, str], work, connection) -> None:
+    """The body of a forked worker: the environment is that of its parent, not that of who forked it."""
+    os.environ.clear()
+    os.environ.update(environment)
+    work(connection)
+
+
 def run_batch(monkeypatch, capsys, folder: Path, name: str, *arguments, work=stand_in_work) -> tuple[Path, int, str]:
     """Run the command in this process for an OUT of that name beside `folder`; (OUT, exit code, stderr)."""
-    monkeypatch.setattr(batch_pool, "WORK", work)
+    use_workers(monkeypatch, work)
     out = folder.with_name(name)
-    code = cli.main(["batch", str(folder), str(out), *arguments])
+    code = cli.main(["batch", str(folder), str(out), *map(str, arguments)])
     return out, code, capsys.readouterr().err
+
+
+def run_both(monkeypatch, capsys, folder: Path, chunked, *arguments, work=soft_work) -> tuple[Path, Path]:
+    """(OUT in one piece, OUT with the words `chunked` too) of a batch that succeeds."""
+    outs = []
+    for name, more in (("whole", ()), ("chunked", chunked)):
+        out, code, err = run_batch(monkeypatch, capsys, folder, name, *arguments, *more, work=work)
+        assert code == 0, err
+        outs.append(out)
+    assert not (outs[1] / ".chunks").exists()
+    return outs[0], outs[1]
 
 
 def start(*arguments, seconds_per_frame: float = 0.0, **options) -> subprocess.Popen:
@@ -122,7 +104,6 @@ def start(*arguments, seconds_per_frame: float = 0.0, **options) -> subprocess.P
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=default_signals,
         env={**os.environ, SLOW_VARIABLE: str(seconds_per_frame)}, **options,
     )  # fmt: skip
-
 
 
 def read_until(process: subprocess.Popen, wanted) -> list[dict]:

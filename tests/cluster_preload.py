@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from batch_runs import Slow  # noqa: E402
+from batch_bodies import Slow  # noqa: E402
 
 from shm_stream import batch_worker, engine_choice  # noqa: E402
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from batch_runs import SLOW_VARIABLE, wait_until
+from batch_bodies import SLOW_VARIABLE
+from batch_runs import wait_until
 
 PRELOAD = Path(__file__).resolve().parent / "cluster_preload.py"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import cv2
 import pytest
-from batch_runs import leftovers, read_manifest, stand_in_work, write_shots, write_weights
+from batch_runs import leftovers, read_manifest, use_workers, write_shots, write_weights
 from stand_ins import numbered_clip, numbered_frame, read_numbers, read_pictures
 
-from shm_stream import __version__, batch_pool, cli
+from shm_stream import __version__, cli
 from shm_stream.batch_files import digest
 from shm_stream.runners import default_runner
 
@@ -43,7 +43,7 @@ def run(monkeypatch, capsys, folder, out):
     """Run the command on `folder` in this process, its workers without networks; (exit code, stdout, stderr)."""
 
     def run(*arguments, out=out):
-        monkeypatch.setattr(batch_pool, "WORK", stand_in_work)
+        use_workers(monkeypatch)
         code = cli.main(["batch", str(folder), str(out), *map(str, arguments)])
         return code, *capsys.readouterr()
 

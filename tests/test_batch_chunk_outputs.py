@@ -7,17 +7,18 @@ import os
 import signal
 import sys
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
-from batch_runs import children, read_manifest, read_until, run_batch, start, wait_until, write_weights
+from batch_bodies import soft_work
+from batch_runs import children, input_folder, read_manifest, read_until, run_batch, run_both, start, wait_until
 from media import audio_packets, read_pictures, video_facts, video_times, write_video
-from stand_ins import StandInRunner, numbered_clip, numbered_frame
+from stand_ins import numbered_clip, numbered_frame
 
-from shm_stream import batch_worker, engine_choice
 from shm_stream.batch_chunked import ChunkedShot
 from shm_stream.batch_files import digest
 from shm_stream.join_pictures import join_pictures
@@ -28,42 +29,15 @@ CHUNK = ("--chunk", "1.7", "--jobs", "2")
 """Three chunks of 43 or 44 frames."""
 
 
-class Soft(StandInRunner):
-    """Where the picture is bright somebody is, more or less."""
-
-    def mnet(self, x):
-        super().mnet(x)
-        inside = slice(self.halo, -self.halo)
-        return np.ascontiguousarray(0.1 + 0.8 * x[0, inside, inside])
-
-
-def soft_work(connection) -> None:
-    """The body of a worker process whose alpha follows the picture."""
-    engine_choice.load_runner = lambda *_: Soft()
-    batch_worker.work(connection)
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
-    (tmp_path / "in").mkdir()
-    return tmp_path / "in"
+    return input_folder(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def both(folder, monkeypatch, capsys):
     """(OUT in one piece, OUT in chunks) of a batch with these arguments."""
-
-    def both(*arguments, work=soft_work) -> tuple[Path, Path]:
-        outs = []
-        for name, more in (("whole", ()), ("chunked", CHUNK)):
-            out, code, err = run_batch(monkeypatch, capsys, folder, name, *arguments, *more, work=work)
-            assert code == 0, err
-            outs.append(out)
-        assert not (outs[1] / ".chunks").exists()
-        return tuple(outs)
-
-    return both
+    return partial(run_both, monkeypatch, capsys, folder, CHUNK)
 
 
 def moving(number: int) -> np.ndarray:
@@ -190,7 +164,7 @@ def test_whole_pictures_of_fields_are_those_of_one_piece(both, folder):
     assert len(one) == COUNT and (one == other).all()
 
 
-def test_a_mask_for_all_frames_is_no_reason_for_one_piece_and_masks_for_each_are(both, folder, monkeypatch):
+def test_a_mask_for_all_frames_is_no_reason_for_one_piece(both, folder, monkeypatch):
     write_video(folder / "a.mp4", map(moving, range(COUNT)), pix_fmt="yuv420p")
     planned, tasks = [], ChunkedShot.tasks
     monkeypatch.setattr(ChunkedShot, "tasks", lambda self: planned.append(tasks(self)) or planned[-1])
@@ -201,10 +175,6 @@ def test_a_mask_for_all_frames_is_no_reason_for_one_piece_and_masks_for_each_are
     whole, chunked = both(*arguments)
     one, other = pictures(whole / "a.alpha.mkv"), pictures(chunked / "a.alpha.mkv")
     assert (one == other).all() and one[:, :, 64:, 0].max() == 0 < one[:, :, :64, 0].max() and len(planned) == 1
-    (masks := folder.with_name("masks")).mkdir()
-    write_video(masks / "a.mp4", [np.repeat(half[..., None], 3, 2)] * COUNT, pix_fmt="yuv420p")
-    both("--alpha", "--holdout", str(masks))
-    assert len(planned) == 1
 
 
 def files(folder: Path) -> dict[str, str]:

@@ -7,31 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from batch_runs import read_manifest, run_batch, write_weights
+from batch_bodies import bright_work
+from batch_runs import input_folder, read_manifest, run_batch
 from media import read_pictures, write_video
-from stand_ins import StandInRunner
 
-from shm_stream import batch_worker, engine_choice
 from shm_stream.batch_chunked import ChunkedShot
 
 pytestmark = pytest.mark.timeout(240)
 COUNT = 130
 SEAMS = 43, 86
-
-
-class Bright(StandInRunner):
-    """Somebody is where it is bright."""
-
-    def mnet(self, x):
-        super().mnet(x)
-        inside = slice(self.halo, -self.halo)
-        return np.ascontiguousarray(x[0, inside, inside])
-
-
-def bright_work(connection) -> None:
-    """The body of a worker process with such a runner."""
-    engine_choice.load_runner = lambda *_: Bright()
-    batch_worker.work(connection)
 
 
 def two_people(number: int, gone_at: int) -> np.ndarray:
@@ -53,7 +37,7 @@ def side(alpha: np.ndarray) -> str:
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
     """(mattes [N, 90, 160], figures, [(chunk, whether it was made again)]) of the clip, in so many processes."""
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
+    input_folder(tmp_path, monkeypatch)
     made, ended = [], ChunkedShot.ended
     monkeypatch.setattr(ChunkedShot, "ended", lambda self, task, result: made.append(task) or ended(self, task, result))
 
@@ -71,7 +55,6 @@ def run(tmp_path, monkeypatch, capsys):
 
 def clip(tmp_path: Path, gone_at: int) -> Path:
     folder = tmp_path / "in"
-    folder.mkdir()
     write_video(folder / "a.mp4", [two_people(number, gone_at) for number in range(COUNT)], gop=30)
     return folder
 

@@ -12,21 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from batch_runs import (
-    children,
-    leftovers,
-    read_manifest,
-    read_until,
-    run_batch,
-    stand_in_work,
-    start,
-    wait_until,
-    write_weights,
-)
+from batch_bodies import alternating_work, faint_work, stand_in_work, stubborn_work, wavering_work
+from batch_runs import children, input_folder, leftovers, read_manifest, read_until, run_batch, start, wait_until
 from media import audio_packets, read_pictures, video_facts, video_times, write_video
-from stand_ins import StandInRunner, numbered_clip, numbered_frame, read_numbers
+from stand_ins import numbered_clip, numbered_frame, read_numbers
 
-from shm_stream import ShmStreamError, batch_worker, engine_choice
+from shm_stream import ShmStreamError
 from shm_stream.chunk_plan import LEAD_IN, plan_chunks
 from shm_stream.job_options import JobOptions
 from shm_stream.join_video import join_videos
@@ -37,68 +28,9 @@ CHUNK = "1.7"
 """Three chunks of 43 or 44 frames."""
 
 
-class Faint(StandInRunner):
-    """Everything is half there."""
-
-    def __init__(self):
-        super().__init__(alpha_raw=0.5)
-
-
-def faint_work(connection) -> None:
-    """The body of a worker process whose alpha is a half."""
-    engine_choice.load_runner = lambda *_: Faint()
-    batch_worker.work(connection)
-
-
-class Alternating(StandInRunner):
-    """Says foreground after background and background after foreground: it never forgets how it began."""
-
-    def tnet(self, x):
-        logits = super().tnet(x)
-        logits[2] = -50
-        logits[int(x[0, 3].mean() > 0.5)] = 50
-        return logits
-
-
-def alternating_work(connection) -> None:
-    """The body of a worker process whose T-Net depends on the prior alone."""
-    engine_choice.load_runner = lambda *_: Alternating()
-    batch_worker.work(connection)
-
-
-class Wavering(StandInRunner):
-    """Sure of what is bright, less so of grey, and unsettled by noise; where `stubborn` also by the frame before."""
-
-    def __init__(self, stubborn: bool = False):
-        super().__init__(alpha_raw=0.5)
-        self.stubborn = stubborn
-
-    def tnet(self, x):
-        logits = super().tnet(x)
-        grey = cv2.resize(x[0, :3].mean(0), logits.shape[:0:-1], interpolation=cv2.INTER_AREA)
-        logits[0], logits[1], logits[2] = 40 * (grey - 0.5), -40 * (grey - 0.5), 0
-        if self.stubborn:  # alternates, and so never forgets how it began
-            logits[0] += 3 if x[0, 3].mean() < 0.5 else -3
-        return logits
-
-
-def wavering_work(connection) -> None:
-    """The body of a worker process whose T-Net wavers."""
-    engine_choice.load_runner = lambda *_: Wavering()
-    batch_worker.work(connection)
-
-
-def stubborn_work(connection) -> None:
-    """The body of a worker process whose T-Net wavers and never forgets."""
-    engine_choice.load_runner = lambda *_: Wavering(stubborn=True)
-    batch_worker.work(connection)
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
-    (tmp_path / "in").mkdir()
-    return tmp_path / "in"
+    return input_folder(tmp_path, monkeypatch)
 
 
 @pytest.fixture

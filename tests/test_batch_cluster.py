@@ -12,11 +12,11 @@ import pytest
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'shm-stream[cluster]'")
 
-from batch_runs import leftovers, read_manifest, stand_in_work, wait_until, write_shots, write_weights  # noqa: E402
+from batch_runs import leftovers, read_manifest, use_workers, wait_until, write_shots, write_weights  # noqa: E402
 from cluster_processes import Cluster  # noqa: E402
 from stand_ins import numbered_clip, read_numbers, read_pictures  # noqa: E402
 
-from shm_stream import batch_pool, cli  # noqa: E402
+from shm_stream import cli  # noqa: E402
 from shm_stream.batch_cluster import ClusterPool  # noqa: E402
 from shm_stream.batch_files import digest  # noqa: E402
 from shm_stream.errors import ShmStreamError  # noqa: E402
@@ -39,7 +39,7 @@ def run(monkeypatch, capsys, tmp_path):
     folder = write_shots(tmp_path / "in")
 
     def run(out, *arguments):
-        monkeypatch.setattr(batch_pool, "WORK", stand_in_work)
+        use_workers(monkeypatch)
         kind = [] if "--for" in arguments else ["--bg", "red"]
         code = cli.main(["batch", str(folder), str(tmp_path / out), *kind, *map(str, arguments)])
         return code, capsys.readouterr().err

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import cv2
 import pytest
-from batch_runs import leftovers, read_manifest, stand_in_work, start, wait_until, write_shots, write_weights
+from batch_runs import input_folder, leftovers, read_manifest, start, use_workers, wait_until, write_shots
 
-from shm_stream import batch_pool, cli
+from shm_stream import cli
 from shm_stream.batch_files import files_of, is_intact, measure
 from shm_stream.partial import partial_path, sweep
 
@@ -24,11 +24,10 @@ def out(tmp_path):
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path, out):
     """Run the command in this process, its workers without networks; (exit code, last line of stderr)."""
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
-    folder = write_shots(tmp_path / "in")
+    folder = write_shots(input_folder(tmp_path, monkeypatch))
 
     def run(*arguments):
-        monkeypatch.setattr(batch_pool, "WORK", stand_in_work)
+        use_workers(monkeypatch)
         code = cli.main(["batch", str(folder), str(out), *map(str, arguments)])
         return code, capsys.readouterr().err.splitlines()[-1]
 
@@ -105,6 +104,8 @@ def test_changed_edges_are_made_again_and_nothing_else(run, out):
         (["--for", "obs", "--codec", "ffv1"], "codec ffv1 and --for obs exclude each other"),
         (["--bg", "red", "--image-format", "tif"], "--image-format is for folders of pictures"),
         (["--bg", "red", "--start-number", "7"], "--start-number is for sequences: give it with --for nuke"),
+        (["--bg", "red", "--suffix", ".png", "--crf", "7"], "codec and crf are for videos; leave them out with"),
+        (["--bg", "transparent", "--suffix", ".jpg"], ".jpg has no transparency; use .png"),
         (["--bg", "red", "--alpha-mode", "straight"], "--alpha-mode is about colours beside alpha"),
         (["--bg", "red", "--person", "tall"], "person is one of all, largest, center, got 'tall'"),
         (["--bg", "red", "--feather", "99"], "feather 99 is out of range"),

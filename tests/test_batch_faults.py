@@ -11,8 +11,10 @@ import sys
 
 import numpy as np
 import pytest
-from batch_runs import children, is_running, leftovers, read_manifest, stand_in_work, start, wait_until, write_weights
+from batch_bodies import stand_in_work
+from batch_runs import children, input_folder, is_running, leftovers, read_manifest, start, wait_until
 from disks import file_size_limit, small_disk
+from processes import ended, started_processes
 from stand_ins import numbered_clip, read_numbers, write_clip
 
 from shm_stream import batch_pool
@@ -28,9 +30,7 @@ LIMIT_BYTES = 400_000
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
-    folder = tmp_path / "in"
-    folder.mkdir()
+    folder = input_folder(tmp_path, monkeypatch)
     numbered_clip(folder / "a.mp4", 3)
     numbered_clip(folder / "c.mp4", 4)
     return folder
@@ -39,23 +39,13 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def batch(folder):
     """Starts the command for `out`; what still runs at the end of the test is killed."""
-    started = []
 
     def batch(out, *arguments, **options) -> subprocess.Popen:
         started.append(start(folder, out, "--bg", "red", *arguments, **options))
         return started[-1]
 
-    yield batch
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def finish(process: subprocess.Popen) -> tuple[int, str]:
-    """(exit code, stderr) once it has ended."""
-    _, err = process.communicate(timeout=60)
-    return process.returncode, err
+    with started_processes() as started:
+        yield batch
 
 
 def reach_the_middle(process, out, name: str) -> list[int]:
@@ -76,14 +66,14 @@ def test_a_full_disk_fails_the_shot_that_does_not_fit(batch, folder, tmp_path, f
     write_clip(folder / "b.mp4", pictures)
     out = tmp_path / "out"
     with full(out, LIMIT_BYTES):
-        code, err = finish(batch(out))
+        code, err = ended(batch(out))
         assert code == 1 and "Traceback" not in err
         assert f"failed: b.mp4: cannot write {out}/b.mp4: {why}; nothing was kept\n" in err
         assert statuses(out) == {"a.mp4": "done", "b.mp4": "failed", "c.mp4": "done"} and leftovers(out) == []
         assert read_numbers(out / "a.mp4") == [0, 1, 2] and read_numbers(out / "c.mp4") == [0, 1, 2, 3]
         assert (out / "report.html").read_text().count("<article") == 3
     if full is file_size_limit:
-        assert finish(batch(out))[1].endswith("1 done, 2 skipped (already finished), 0 failed\n")
+        assert ended(batch(out))[1].endswith("1 done, 2 skipped (already finished), 0 failed\n")
 
 
 def test_a_sequence_that_does_not_fit_keeps_whole_pictures_and_is_made_again(batch, folder, tmp_path):
@@ -92,13 +82,13 @@ def test_a_sequence_that_does_not_fit_keeps_whole_pictures_and_is_made_again(bat
     write_clip(folder / "b.mp4", pictures)
     out = tmp_path / "out"
     with small_disk(out, LIMIT_BYTES):
-        code, err = finish(batch(out, "--for", "nuke", "--bg", "transparent"))
+        code, err = ended(batch(out, "--for", "nuke", "--bg", "transparent"))
         assert code == 1 and "Traceback" not in err and statuses(out)["a.mp4"] == "done", err
         kept = sorted((out / "b").iterdir())
         assert re.search(rf"failed: b.mp4: cannot write {out}/b/b.10.*; kept: {len(kept)} pictures of ", err)
         assert all(read_exr(path).ndim == 3 for path in out.rglob("*.exr")) and leftovers(out) == []
         subprocess.run(["mount", "-o", "remount,size=4m", str(out)], check=True)
-        code, err = finish(batch(out, "--for", "nuke", "--bg", "transparent"))
+        code, err = ended(batch(out, "--for", "nuke", "--bg", "transparent"))
         assert code == 0 and statuses(out) == {"a.mp4": "done", "b.mp4": "done", "c.mp4": "done"}
         assert len([*(out / "b").glob("*.exr")]) == 10
 
@@ -109,7 +99,7 @@ def test_a_removed_folder_ends_the_batch_and_does_not_come_back(batch, folder, t
     process = batch(out, seconds_per_frame=0.03)
     reach_the_middle(process, out, "b")
     shutil.rmtree(out)
-    code, err = finish(process)
+    code, err = ended(process)
     assert code == 1 and "Traceback" not in err and not out.exists()
     assert err.splitlines()[-1] == (
         f"shm-stream: error: {out}/manifest.jsonl was moved or deleted while the batch ran; nothing more is made"
@@ -119,7 +109,7 @@ def test_a_removed_folder_ends_the_batch_and_does_not_come_back(batch, folder, t
 def test_a_shot_that_takes_too_long_is_given_up(batch, folder, tmp_path):
     numbered_clip(folder / "b.mp4", 200)
     out = tmp_path / "out"
-    code, err = finish(batch(out, "--timeout", "8", seconds_per_frame=0.2))
+    code, err = ended(batch(out, "--timeout", "8", seconds_per_frame=0.2))
     assert code == 1 and "failed: b.mp4: it took longer than the 8 s of --timeout\n" in err
     assert err.endswith("2 done, 0 skipped (already finished), 1 failed\n")
     assert statuses(out) == {"a.mp4": "done", "b.mp4": "failed", "c.mp4": "done"} and leftovers(out) == []
@@ -132,7 +122,7 @@ def test_ctrl_c_twice_is_as_good_as_once(batch, folder, tmp_path):
     workers = reach_the_middle(process, out, "b")
     for _ in range(2):
         os.killpg(process.pid, signal.SIGINT)
-    code, err = finish(process)
+    code, err = ended(process)
     assert code == 130 and "Traceback" not in err and err.splitlines()[-1].startswith("shm-stream: error: interrupted")
     assert workers and not any(map(is_running, workers)) and leftovers(out) == []
     assert statuses(out) == {"a.mp4": "done"} and not (out / "b.mp4").exists()
@@ -167,7 +157,7 @@ def test_a_source_that_is_cut_off_is_never_done(batch, folder, tmp_path, suffix)
     whole = numbered_clip(tmp_path / f"whole{suffix}", 120, codec="mpeg4").read_bytes()
     (folder / f"b{suffix}").write_bytes(whole[: len(whole) * 7 // 10])
     out = tmp_path / "out"
-    code, err = finish(batch(out))
+    code, err = ended(batch(out))
     found = statuses(out)
     assert code == 1 and found.pop(f"b{suffix}") == ("failed" if suffix == ".mov" else "partial")
     assert found == {"a.mp4": "done", "c.mp4": "done"} and "Traceback" not in err

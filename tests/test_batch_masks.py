@@ -7,10 +7,10 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from batch_runs import stand_in_work, write_shots, write_weights
+from batch_runs import input_folder, use_workers, write_shots
 from stand_ins import read_pictures
 
-from shm_stream import batch_pool, cli
+from shm_stream import cli
 from shm_stream.batch_masks import masks_of
 from shm_stream.errors import InputError
 from shm_stream.job_options import JobOptions
@@ -20,8 +20,7 @@ pytestmark = pytest.mark.timeout(90)
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
-    return write_shots(tmp_path / "in")
+    return write_shots(input_folder(tmp_path, monkeypatch))
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def run(monkeypatch, capsys, folder, out):
     """Run the command on `folder` in this process, its workers without networks; (exit code, last line of stderr)."""
 
     def run(*arguments):
-        monkeypatch.setattr(batch_pool, "WORK", stand_in_work)
+        use_workers(monkeypatch)
         code = cli.main(["batch", str(folder), str(out), *map(str, arguments)])
         return code, capsys.readouterr().err.splitlines()[-1]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from batch_runs import write_shots, write_weights
+from batch_runs import input_folder, write_shots
 
 from shm_stream import cli
 
@@ -12,8 +12,7 @@ pytestmark = pytest.mark.timeout(60)
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
-    return write_shots(tmp_path / "in")
+    return write_shots(input_folder(tmp_path, monkeypatch))
 
 
 @pytest.fixture

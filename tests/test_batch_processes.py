@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from batch_runs import children, is_running, leftovers, read_manifest, read_until, start, wait_until, write_weights
+from batch_runs import children, input_folder, is_running, leftovers, read_manifest, read_until, start, wait_until
+from processes import ended, started_processes
 from stand_ins import numbered_clip, read_numbers
 
 from shm_stream.batch_files import digest
@@ -24,9 +25,7 @@ SLOW = 0.03
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Two short shots before a long one and another one."""
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
-    folder = tmp_path / "in"
-    folder.mkdir()
+    folder = input_folder(tmp_path, monkeypatch)
     for name, count in (("a.mp4", 2), ("b.mp4", 3), ("c.mp4", 200), ("d.mp4", 4)):
         numbered_clip(folder / name, count)
     return folder
@@ -40,17 +39,13 @@ def out(tmp_path):
 @pytest.fixture
 def batch(folder, out):
     """Starts the command; what still runs at the end of the test is killed."""
-    started = []
 
     def batch(*arguments, **options) -> subprocess.Popen:
         started.append(start(folder, out, "--bg", "red", "--progress", "json", *arguments, **options))
         return started[-1]
 
-    yield batch
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with started_processes() as started:
+        yield batch
 
 
 def reach_the_middle_of_c(process, out) -> list[int]:
@@ -62,12 +57,6 @@ def reach_the_middle_of_c(process, out) -> list[int]:
     return children(process.pid)
 
 
-def finish(process: subprocess.Popen) -> tuple[int, str]:
-    """(exit code, stderr) once it has ended."""
-    _, err = process.communicate(timeout=60)
-    return process.returncode, err
-
-
 def identity(path) -> tuple:
     return path.stat().st_mtime_ns, path.stat().st_ino, digest(path)
 
@@ -76,13 +65,13 @@ def test_after_kill_9_the_next_run_makes_the_rest(batch, out):
     process = batch(seconds_per_frame=SLOW)
     workers = reach_the_middle_of_c(process, out)
     process.kill()
-    finish(process)
+    ended(process)
     assert len(workers) == 1
     wait_until(lambda: not any(map(is_running, workers)), 10)  # no orphan works on
     assert sorted(path.name for path in out.glob("[a-z]*")) == ["a.mp4", "b.mp4", "manifest.jsonl"]
     assert len(leftovers(out)) == 1
     before = [identity(out / name) for name in ("a.mp4", "b.mp4")]
-    code, err = finish(batch())
+    code, err = ended(batch())
     assert (code, err) == (0, "2 done, 2 skipped (already finished), 0 failed\n")
     assert [identity(out / name) for name in ("a.mp4", "b.mp4")] == before
     assert read_numbers(out / "c.mp4") == list(range(200)) and read_numbers(out / "d.mp4") == list(range(4))
@@ -95,7 +84,7 @@ def test_ctrl_c_keeps_what_is_finished(batch, out, number):
     process = batch("--jobs", "2", seconds_per_frame=SLOW)
     workers = reach_the_middle_of_c(process, out)
     process.send_signal(number) if number == signal.SIGTERM else os.killpg(process.pid, number)  # as a terminal does
-    code, err = finish(process)
+    code, err = ended(process)
     *_, counts, last = err.splitlines()
     assert code == 130 and last.endswith("interrupted; finished shots are kept, the same command goes on from here")
     assert counts.endswith("0 skipped (already finished), 0 failed") and "Traceback" not in err
@@ -104,14 +93,14 @@ def test_ctrl_c_keeps_what_is_finished(batch, out, number):
     assert {"a.mp4", "b.mp4"} <= {line["source"] for line in lines} <= {"a.mp4", "b.mp4", "d.mp4"}
     assert all(line["status"] == "done" for line in lines) and leftovers(out) == []
     assert not (out / "c.mp4").exists()
-    assert finish(batch())[0] == 0 and len(read_numbers(out / "c.mp4")) == 200
+    assert ended(batch())[0] == 0 and len(read_numbers(out / "c.mp4")) == 200
 
 
 def test_ctrl_c_while_a_worker_starts_is_no_traceback(batch, out):
     process = batch()
     wait_until(lambda: process.poll() is not None or children(process.pid))
     os.killpg(process.pid, signal.SIGINT)
-    code, err = finish(process)
+    code, err = ended(process)
     assert code == 130 and len(err.splitlines()) == 2 and "interrupted; finished shots are kept" in err
     assert read_manifest(out) == []
 
@@ -121,14 +110,14 @@ def test_a_killed_worker_fails_its_shot_only(batch, out):
     read_until(process, lambda event: event["event"] == "done" and event["shot"] == "d.mp4")  # much shorter than c
     (busy,) = [pid for pid in reach_the_middle_of_c(process, out) if writes_into(pid, out)]
     os.kill(busy, signal.SIGKILL)
-    code, err = finish(process)
+    code, err = ended(process)
     reason = "the worker process was killed by SIGKILL; there may be too little memory"
     assert code == 1
     assert err.splitlines() == [f"failed: c.mp4: {reason}", "3 done, 0 skipped (already finished), 1 failed"]
     (line,) = [line for line in read_manifest(out) if line["source"] == "c.mp4"]
     assert (line["status"], line["reason"], line["outputs"]) == ("failed", reason, []) and line["sha256"]
     assert leftovers(out) == [] and not (out / "c.mp4").exists()
-    assert finish(batch("--jobs", "2")) == (0, "1 done, 3 skipped (already finished), 0 failed\n")
+    assert ended(batch("--jobs", "2")) == (0, "1 done, 3 skipped (already finished), 0 failed\n")
 
 
 def writes_into(pid: int, folder) -> bool:
@@ -140,7 +129,7 @@ def writes_into(pid: int, folder) -> bool:
 def test_shots_after_a_killed_worker_get_a_new_one(batch, out):
     process = batch(seconds_per_frame=SLOW)
     os.kill(reach_the_middle_of_c(process, out)[0], signal.SIGKILL)
-    code, err = finish(process)
+    code, err = ended(process)
     assert code == 1 and err.splitlines()[-1] == "3 done, 0 skipped (already finished), 1 failed"
     assert read_numbers(out / "d.mp4") == list(range(4))
 
@@ -158,13 +147,13 @@ def test_two_at_a_time(batch, folder, out):
     process = batch("--jobs", "2", "--frames", "100", seconds_per_frame=SLOW)
     read_until(process, both)
     assert len(children(process.pid)) == 2
-    assert finish(process) == (0, "5 done, 0 skipped (already finished), 0 failed\n")
+    assert ended(process) == (0, "5 done, 0 skipped (already finished), 0 failed\n")
 
 
 def test_json_tells_of_every_step(batch):
     process = batch("--frames", "20", seconds_per_frame=0.01)
     events = read_until(process, lambda event: event["event"] == "end")
-    assert finish(process)[0] == 0
+    assert ended(process)[0] == 0
     assert events[0] == {"event": "pass", "shot": None, "through": 0, "shots": 4}
     assert events[-1] == {
         "event": "end", "shot": None, "interrupted": False, "done": 4, "partial": 0, "failed": 0, "skipped": 0,
@@ -181,7 +170,7 @@ def test_json_tells_of_every_step(batch):
 def test_only_one_batch_at_a_time_writes_to_a_folder(batch, out):
     process = batch(seconds_per_frame=SLOW)
     reach_the_middle_of_c(process, out)
-    code, err = finish(batch())
+    code, err = ended(batch())
     assert code == 2 and err == f"shm-stream: error: another batch is writing to {out}; wait until it has ended\n"
 
 
@@ -203,6 +192,6 @@ def test_watching_takes_new_and_changed_files(batch, folder, out):
     refused = read_until(process, lambda event: event["event"] == "failed")[-1]
     assert refused["reason"] == "b.mp4 and b.avi would both become b.mp4; rename one of them"
     process.send_signal(signal.SIGINT)
-    code, err = finish(process)
+    code, err = ended(process)
     assert code == 130 and err.splitlines()[1] == "4 done, 0 skipped (already finished), 1 failed"
     assert read_numbers(out / "new.mp4") == list(range(5)) and read_numbers(out / "b.mp4") == list(range(3))

@@ -8,20 +8,11 @@ from pathlib import Path
 
 import cv2
 import pytest
-from batch_runs import (
-    TOUCHED_VARIABLE,
-    failing_work,
-    leftovers,
-    read_manifest,
-    stand_in_work,
-    touching_work,
-    unusable_work,
-    write_shots,
-    write_weights,
-)
+from batch_bodies import TOUCHED_VARIABLE, failing_work, stand_in_work, touching_work, unusable_work
+from batch_runs import input_folder, leftovers, read_manifest, use_workers, write_shots
 from stand_ins import numbered_frame
 
-from shm_stream import batch_pool, cli
+from shm_stream import cli
 from shm_stream.batch_files import measure
 from shm_stream.batch_shots import Shot
 from shm_stream.batch_worker import Task, is_finished, record
@@ -32,8 +23,7 @@ pytestmark = pytest.mark.timeout(60)
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
-    return write_shots(tmp_path / "in")
+    return write_shots(input_folder(tmp_path, monkeypatch))
 
 
 @pytest.fixture
@@ -41,7 +31,7 @@ def run(monkeypatch, capsys, folder):
     """Run the command with a body for its workers; (exit code, stderr)."""
 
     def run(work, *arguments):
-        monkeypatch.setattr(batch_pool, "WORK", work)
+        use_workers(monkeypatch, work)
         code = cli.main(["batch", str(folder), str(folder.with_name("out")), *map(str, arguments)])
         return code, capsys.readouterr().err
 

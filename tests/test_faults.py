@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from batch_runs import leftovers, wait_until
 from disks import small_disk
+from processes import ended, started_processes
 from stand_ins import (
     default_signals,
     frame_number,
@@ -60,7 +61,6 @@ def out(tmp_path) -> Path:
 @pytest.fixture
 def start(clip, out):
     """Starts the command in `out`, in a group of its own; what still runs at the end of the test is killed."""
-    started = []
 
     def start(*arguments, source=clip, slow=SLOW, stderr=subprocess.PIPE) -> subprocess.Popen:
         process = subprocess.Popen(
@@ -70,18 +70,14 @@ def start(clip, out):
         started.append(process)
         return process
 
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with started_processes() as started:
+        yield start
 
 
 def finish(process: subprocess.Popen) -> tuple[int, str]:
     """(exit code, last line) once it has ended."""
-    _, err = process.communicate(timeout=60)
-    assert "Traceback" not in err and "internal error" not in err, err
-    return process.returncode, err.splitlines()[-1] if err else ""
+    code, err = ended(process)
+    return code, err.splitlines()[-1] if err else ""
 
 
 def reach_the_middle(process, out) -> None:

@@ -9,12 +9,12 @@ import subprocess
 
 import numpy as np
 import pytest
-from batch_runs import read_manifest, stand_in_work, write_shots, write_weights
+from batch_runs import read_manifest, use_workers, write_shots, write_weights
 from stand_ins import StandInRunner, numbered_clip
 from test_eval_report import Page
 from test_qc_statistics import series
 
-from shm_stream import batch_pool, cli, engine_choice
+from shm_stream import cli, engine_choice
 from shm_stream.qc_card import Card, breakable
 from shm_stream.qc_curves import POINTS, curve_path, fold
 from shm_stream.qc_files import load_statistics, statistics_path
@@ -93,7 +93,7 @@ def test_names_may_be_long_and_cannot_break_the_page():
 def out(tmp_path, monkeypatch):
     """A batch of two videos, a photo and a file that is no video, made by stand-ins."""
     monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
-    monkeypatch.setattr(batch_pool, "WORK", stand_in_work)
+    use_workers(monkeypatch)
     (write_shots(tmp_path / "in") / "text.mp4").write_text("no video")
     assert run(tmp_path) == 1
     return tmp_path / "out"
