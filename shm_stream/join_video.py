@@ -12,8 +12,9 @@ import av
 from . import partial
 from .audio import AudioCopy, copied_stream
 from .carried import carry_facts
+from .encoder_frames import number_at
 from .errors import ShmStreamError
-from .sink_video import number_at, open_output
+from .output_container import open_output
 from .video_codecs import container_of
 from .video_container import open_container
 

@@ -18,24 +18,16 @@ from .audio import audio_warning
 from .carried import carry_facts, timecode_at
 from .convention import convention_facts, convention_for
 from .delivery import USUAL, Delivery, wanted_bits
+from .encoder_frames import EncoderFrames, on_device
 from .encoder_memory import bounded, bytes_per_pixel
 from .errors import ShmStreamError
-from .fine_planes import depth_of, frame_from_fine
+from .fine_planes import depth_of
 from .frame import Frame
-from .planes import frame_from_grey, frame_from_rgb, set_tags
-from .prores_bypass import ALPHA_BITS, AlphaBypass, bypasses
+from .output_container import open_output
 from .thread_priority import usual_priority
-from .transfer import in_depth
 from .video_codecs import DEVICE_FORMAT, Encoding, add_video_stream, choose_encoding, takes_device_frames
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
 
-SAFE_OPTIONS = {
-    "mp4": {"movflags": "+hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"},
-    "mov": {"movflags": "+hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"},
-    "matroska": {"cluster_time_limit": "1000", "flush_packets": "1"},
-    "webm": {"cluster_time_limit": "1000", "flush_packets": "1"},
-}
-"""On disk a second later at most, readable without an end. A finished mp4 is an ordinary one all the same."""
 LOOK_SECONDS = 1.0
 """How often a file that is written is looked for under its name."""
 ASPECT_CONTAINERS, ASPECT_CODECS = ("mp4", "mov"), ("libx264", "libx265")
@@ -63,8 +55,8 @@ class VideoSink:
         self._source = source
         size, bits = (source.width, source.height), wanted_bits(delivery, source)
         self._encoding = choose_encoding(path, kind, size, source.colour, codec, crf, bits)
-        self._bypass = AlphaBypass(path) if bypasses(self._encoding) else None
         self._convention = convention_for(path, path.suffix.lower(), kind, delivery, source)
+        self._frames = EncoderFrames(path, self._encoding, self._convention, source.rate)
         self._cut_start, self._cut_end = cut_start, cut_end
         self._audio_from = None if part else audio_from
         if audio_from is not None:
@@ -72,9 +64,7 @@ class VideoSink:
         self._check_aspect()
         self._partial = partial.partial_path(path)
         self._container = self._stream = self._audio = None
-        self._size: tuple[int, int] | None = None
         self._end_seconds = Fraction(0)
-        self._last_number = -1
         self._state = "open"  # or "finished", "aborted"
         self._kept: str | None = None
         self._seen, self._looked = False, 0.0
@@ -92,7 +82,7 @@ class VideoSink:
     @property
     def fine(self) -> bool:
         """Whether more than 8 bits are kept of float32 pictures."""
-        return depth_of(self._encoding.pix_fmt) > 8
+        return self._frames.fine
 
     @property
     def encoding(self) -> Encoding:
@@ -104,7 +94,7 @@ class VideoSink:
         """Most memory that turning a picture into the encoder's frame takes."""
         if self.takes_planes and self.kind == "composite" and self._source.planar:
             return 0
-        kept = ALPHA_BITS // 8 if self._bypass else 0
+        kept = self._frames.kept_bits / 8
         return bytes_per_pixel(self._encoding.pix_fmt) + kept + (40 if self.fine else 6)
 
     def bound_memory(self, look_ahead: float) -> None:
@@ -119,7 +109,7 @@ class VideoSink:
             "codec": encoding.codec,
             "pixel_format": encoding.pix_fmt,
             "bits": depth_of(encoding.pix_fmt),
-            **({"alpha_bits": ALPHA_BITS} if self._bypass else {}),
+            **({"alpha_bits": self._frames.kept_bits} if self._frames.kept_bits else {}),
             "colour_tags": {
                 "matrix": tags.matrix, "range": tags.range, "primaries": tags.primaries, "transfer": tags.transfer
             },
@@ -151,10 +141,10 @@ class VideoSink:
 
     def _append(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
         """The first one opens the encoder."""
-        encoded = self._av_frame(frame, picture)
+        encoded = self._frames.make(frame, picture)
         self._end_seconds = (frame.pts + frame.duration) * frame.time_base
         self._mux_audio(self._end_seconds)
-        self._encode(encoded)
+        self._mux(encoded)
 
     def finish(self) -> Path:
         """Flush, close and give the file its name. Raises ShmStreamError."""
@@ -163,7 +153,7 @@ class VideoSink:
         with self._failing_cleanly():
             if self._container is None:
                 raise ShmStreamError(f"nothing to write to {self.path}: the input gave no frames")
-            self._encode(None)
+            self._mux(None)
             stopped = self._cut_end or not self._source.exhausted  # on purpose, or by Ctrl-C
             self._mux_audio(self._end_seconds if stopped else float("inf"))
             self._close()
@@ -182,7 +172,7 @@ class VideoSink:
             begun = self._container is not None
             if begun and self._safe:
                 with contextlib.suppress(av.FFmpegError, OSError, ShmStreamError):
-                    self._encode(None)  # frames that the encoder holds back
+                    self._mux(None)  # frames that the encoder holds back
             with contextlib.suppress(av.FFmpegError, OSError):  # as on a full disk: what is there stays readable
                 self._close()
             if begun and self._safe:
@@ -207,12 +197,11 @@ class VideoSink:
             raise FileNotFoundError(errno.ENOENT, "it was moved or deleted while it was written")
 
     def _open(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
-        self._size = picture_size(picture)[::-1]
         encoding = self._encoding
-        if _on_device(picture):
+        if on_device(picture):
             encoding = replace(encoding, pix_fmt=DEVICE_FORMAT)
         self._container = open_output(self._partial, encoding.container, safe=self._safe)
-        self._stream = add_video_stream(self._container, encoding, self._size, self._source.rate)
+        self._stream = add_video_stream(self._container, encoding, picture_size(picture)[::-1], self._source.rate)
         time_base = 1 / self._source.rate if encoding.container == "avi" else frame.time_base
         self._stream.time_base = self._stream.codec_context.time_base = time_base
         self._stream.codec_context.sample_aspect_ratio = self._source.sample_aspect_ratio
@@ -234,44 +223,8 @@ class VideoSink:
             if timecode is not None:
                 self._stream.metadata["timecode"] = timecode
 
-    def _av_frame(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> av.VideoFrame:
-        height, width = picture_size(picture)
-        if (width, height) != self._size:
-            raise ShmStreamError(
-                f"cannot write {self.path}: picture {frame.index} is {width}x{height}, the first "
-                f"was {self._size[0]}x{self._size[1]}; a video holds one size, write to a folder instead"
-            )
-        if _on_device(picture):
-            from .device_planes import frame_on_device  # imports torch, as those who made the picture did
-
-            result = set_tags(frame_on_device(picture), self._encoding.tags)
-        elif isinstance(picture, YuvPlanes):
-            result = set_tags(picture.frame, self._encoding.tags)
-        else:
-            result = self._converted(self._convention.apply(in_depth(picture, self.fine)))
-        result.pts, result.time_base, result.duration = frame.pts, frame.time_base, frame.duration
-        if self._encoding.container == "avi":
-            self._count_by_rate(result)
-        return result
-
-    def _encode(self, frame: av.VideoFrame | None) -> None:
-        packets = self._stream.encode(frame)
-        self._container.mux(packets if self._bypass is None else self._bypass.put_into(packets))
-
-    def _converted(self, picture: np.ndarray) -> av.VideoFrame:
-        encoding = self._encoding
-        if self._bypass is not None:
-            picture = self._bypass.keep(picture)
-        if self.fine:  # also for 8 bits, which libswscale would dither
-            return frame_from_fine(picture, encoding.pix_fmt, encoding.tags)
-        convert = frame_from_grey if picture.ndim == 2 else frame_from_rgb
-        return convert(picture, encoding.pix_fmt, encoding.tags)
-
-    def _count_by_rate(self, frame: av.VideoFrame) -> None:
-        """AVI knows no timestamps, only the number of a picture at its one rate."""
-        rate = self._source.rate
-        self._last_number = number_at(rate, frame.pts, frame.time_base, self._last_number)
-        frame.pts, frame.time_base, frame.duration = self._last_number, 1 / rate, 1
+    def _mux(self, frame: av.VideoFrame | None) -> None:
+        self._container.mux(self._frames.complete(self._stream.encode(frame)))
 
     def _mux_audio(self, end_seconds) -> None:
         if self._audio is not None:
@@ -299,20 +252,3 @@ class VideoSink:
         except BaseException:
             self.abort()
             raise
-
-
-def _on_device(picture: np.ndarray | YuvPlanes) -> bool:
-    return hasattr(picture, "tensors")
-
-
-def number_at(rate: Fraction, time: int, time_base: Fraction, last: int) -> int:
-    """The number of a picture, at `rate` a second, that is shown at `time`; `last`: that of the picture before."""
-    return max(round(time * time_base * rate), last + 1)
-
-
-def open_output(path: Path, container: str, *, safe: bool = False):
-    """PyAV's output container; `container` is FFmpeg's name. `safe`: see SAFE_OPTIONS. Raises av.FFmpegError."""
-    options = {"movflags": "+faststart"} if container == "mp4" else {}
-    if safe:
-        options = SAFE_OPTIONS.get(container, {"flush_packets": "1"})
-    return av.open(f"file:{path.absolute()}", "w", format=container, container_options=options)

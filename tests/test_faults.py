@@ -238,7 +238,8 @@ def test_a_recording_survives_impatience(start, out):
         os.killpg(process.pid, signal.SIGINT)
         time.sleep(0.01)
     code, line = finish(process)
-    assert code == 130 and re.search("interrupted; (kept: o.mp4 as far as it came|the outputs hold the first)", line)
+    kept = "kept: o.mp4( as far as it came)?"  # the second Ctrl-C may come when the file is finished already
+    assert code == 130 and re.search(f"interrupted; ({kept}|the outputs hold the first)", line)
     assert len(read_numbers(out / "o.mp4")) > 3 and names(out) == ["o.mp4"]
 
 
