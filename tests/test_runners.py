@@ -60,6 +60,15 @@ def test_openvino_agrees_whatever_shape_came_before(runners):
         assert difference.mean() < 0.005 and difference.max() < 0.3
 
 
+def test_openvino_reports_to_nobody():
+    """What it imports to that end would call a server on the internet, and be in the way of Ctrl-C."""
+    pytest.importorskip("openvino", reason="openvino is not installed: pip install 'shm-stream[openvino]'")
+    names = "[name for name in sys.modules if name.startswith('openvino_telemetry')]"
+    code = f"import sys; from shm_stream.runners import load_runner; load_runner('live', 'openvino'); print({names})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_runner_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     monkeypatch.delitem(sys.modules, "shm_stream.runners.openvino", raising=False)

@@ -39,6 +39,7 @@ def threads_of_a_network() -> int:
 
 def open_session(preset: str, network: str, threads: int) -> ort.InferenceSession:
     """One network of a preset. Raises WeightsError."""
+    ort.disable_telemetry_events()  # Windows would be told of every session
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

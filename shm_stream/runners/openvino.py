@@ -5,11 +5,32 @@ On processors with bfloat16 matrices OpenVINO computes in bfloat16, which costs 
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
-import openvino
 
 from .. import weights
 from .native import NativeRunner
+
+REPORTER = "openvino_telemetry"
+
+
+def _import_openvino():
+    """Without its reporter, which would tell a server on the internet of every import. Raises ImportError."""
+    if sys.modules.get("openvino"):  # whoever imported it has decided
+        return sys.modules["openvino"]
+    reporter = sys.modules.pop(REPORTER, None)
+    sys.modules[REPORTER] = None  # OpenVINO then takes an empty one of its own
+    try:
+        import openvino
+    finally:
+        del sys.modules[REPORTER]
+        if reporter is not None:
+            sys.modules[REPORTER] = reporter
+    return openvino
+
+
+openvino = _import_openvino()
 
 
 class OpenVinoTNet:
@@ -19,7 +40,7 @@ class OpenVinoTNet:
         self._path = weights.find(f"{preset}_tnet.onnx", preset)
         self._settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
         self._core = openvino.Core()
-        self._requests: dict[tuple[int, ...], openvino.InferRequest] = {}
+        self._requests = {}  # shape of the input → openvino.InferRequest
 
     def compile(self, shape: tuple[int, ...]) -> None:
         """For inputs of this shape, half a second before the first of them."""
