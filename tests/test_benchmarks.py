@@ -77,7 +77,7 @@ def the_error(ended: tuple[int, list[str], str], code: int) -> str:
 
 @pytest.mark.skipif(machine.rss_mb() is None, reason="the system does not tell")
 def test_memory_is_sampled_to_the_end(clip):
-    code, lines, err = run("bench_memory", clip, "--frames", 24, "--every", 8)
+    code, lines, err = run("bench_memory", clip, "--frames", 24, "--every", 8, "--tnet-size", 32)
     assert code == 0, err
     *samples, last = map(json.loads, lines)
     assert [sample["frame"] for sample in samples] == [8, 16, 24]
@@ -88,9 +88,9 @@ def test_memory_is_sampled_to_the_end(clip):
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(machine.rss_mb() is None, reason="the system does not tell")
-def test_memory_is_flat_over_2000_frames():
-    small = ("--size", "90p", "--tnet-size", 96)
-    code, lines, err = run("bench_memory", "--frames", 2000, "--every", 200, *small, timeout=580)
+def test_memory_is_flat_over_2000_frames(tmp_path):
+    clip = numbered_clip(tmp_path / "small.mp4", 250)
+    code, lines, err = run("bench_memory", clip, "--frames", 2000, "--every", 200, "--tnet-size", 32, timeout=580)
     assert code == 0, err
     rss = [json.loads(line)["rss_mb"] for line in lines[1:-1]]  # at the first sample not all is warm
     assert len(rss) == 9 and max(rss) - min(rss) < 4, "1800 frames of which each left 2 kB behind"

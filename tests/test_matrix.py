@@ -5,6 +5,7 @@ Every pair of values of two features occurs in some clip, not every combination 
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import subprocess
@@ -102,11 +103,23 @@ def write_case(folder, case: dict):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_what_is_carried(tmp_path, case):
-    path, target = write_case(tmp_path, case), tmp_path / f"out{case['suffix']}"
-    with Job(JobOptions(path, target, bg="red", crf=6, runner=StandInRunner())) as opened:
-        report = opened.run()
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """(input, output, report) of the job on a case, which runs once."""
+
+    @functools.cache
+    def run(number: int):
+        case, folder = CASES[number], tmp_path_factory.mktemp("case")
+        path, target = write_case(folder, case), folder / f"out{case['suffix']}"
+        with Job(JobOptions(path, target, bg="red", crf=6, runner=StandInRunner())) as opened:
+            return path, target, opened.run()
+
+    return run
+
+
+@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: name_of(CASES[number]))
+def test_what_is_carried(ran, number):
+    case, (path, target, report) = CASES[number], ran(number)
     before, after = video_times(path), video_times(target)
     assert report.frames == len(after) == FRAMES and report.input_warning is None
     assert all(abs((b - before[0]) - (a - after[0])) <= MILLISECOND for b, a in zip(before, after, strict=True))
@@ -158,11 +171,9 @@ def check_by_ffmpeg(path, facts: dict, layouts: list[str], times: list[float]) -
     assert [*map(layout_name, sounds)] == layouts
 
 
-@pytest.mark.parametrize("case", CASES[::3], ids=name_of)
-def test_colours_are_those_of_the_input(tmp_path, case):
-    path, target = write_case(tmp_path, case), tmp_path / f"out{case['suffix']}"
-    with Job(JobOptions(path, target, bg="red", crf=6, runner=StandInRunner())) as opened:
-        opened.run()
+@pytest.mark.parametrize("number", range(0, len(CASES), 3), ids=lambda number: name_of(CASES[number]))
+def test_colours_are_those_of_the_input(ran, number):
+    case, (_, target, _) = CASES[number], ran(number)
     wanted = np.rot90(palette_picture(*case["size"]), case["rotation"] // 90)
     found = next(iter(open_source(target))).pixels
     assert np.abs(np.median(np.abs(found.astype(int) - wanted), axis=(0, 1))).max() <= 3

@@ -97,7 +97,7 @@ def slow(outputs):
     [
         ["--bg", "red", "-o", "a.mp4"],
         ["--bg", "blur", "-o", "a.mp4", "--alpha", "b.mp4", "--codec", "libx265"],
-        ["--bg", "transparent", "-o", "a.mov"],
+        slow(["--bg", "transparent", "-o", "a.mov"]),
         slow(["--bg", "transparent", "-o", "a.webm"]),
         slow(["--alpha", "a.mkv", "--codec", "ffv1"]),
         ["--foreground", "a.mp4", "--shrink", "1", "--despill", "80"],
@@ -117,13 +117,23 @@ def test_a_sequence_for_nuke_in_the_least_memory(clip, tmp_path):
     stays_below(clip, "--for", "nuke", "--frames", 4, "-o", tmp_path / "a.%04d.exr")
 
 
+def stays_below_1000_mb(*words, frames: str) -> None:
+    code, peak, said = measured(*words, "--max-memory", "1G", "-v")
+    assert code == 0 and peak < 1000, said
+    assert re.search(rf"memory: at most about \d+ of 1000 MB with {frames} frames", said), said
+
+
+def test_in_more_than_the_least_memory(clip, tmp_path):
+    stays_below_1000_mb(clip, "--bg", "red", "-o", tmp_path / "a.mp4", frames=str(MOST_FRAMES))
+
+
+@pytest.mark.slow
 def test_4k_in_the_least_memory_and_in_more(tmp_path):
     clip = tmp_path / "clip.mp4"
     make_clip(EXAMPLE, clip, (2160, 3840), 0.4)
     words = (clip, "--bg", "red", "-o", tmp_path / "a.mp4")
     stays_below(*words)
-    code, peak, said = measured(*words, "--max-memory", "1G", "-v")
-    assert code == 0 and peak < 1000 and re.search(r"memory: at most about \d+ of 1000 MB with \d frames", said), said
+    stays_below_1000_mb(*words, frames=r"\d")
 
 
 @pytest.mark.slow
@@ -274,7 +284,7 @@ def test_a_batch_divides_its_memory(tmp_path):
     shots, out = tmp_path / "shots", tmp_path / "out"
     shots.mkdir()
     make_clip(EXAMPLE, shots / "a.mp4", (360, 640), 0.3)
-    large = cv2.resize(next(iter(open_source(EXAMPLE))).pixels, (8192, 6144))
+    large = cv2.resize(next(iter(open_source(EXAMPLE))).pixels, (4608, 3456))
     cv2.imwrite(str(shots / "b.jpg"), large)
     make_clip(EXAMPLE, shots / "c.mp4", (360, 640), 0.3)
     words = ("batch", shots, out, "--bg", "red", "--jobs", 2, "--max-memory")

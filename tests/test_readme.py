@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,21 +39,29 @@ def count_frames(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with the files that the README's commands name."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    """The files that the README's commands name."""
+    folder = tmp_path_factory.mktemp("material")
     with av.open(str(EXAMPLES / "webcam.mkv")) as clip:
         frames = [frame.to_ndarray(format="rgb24") for frame, _ in zip(clip.decode(video=0), range(4))]
-    write_clip(tmp_path / "talk.mp4", frames)
-    write_clip(tmp_path / "waves.mp4", [np.roll(frame, 9, 1) for frame in frames])
+    write_clip(folder / "talk.mp4", frames)
+    write_clip(folder / "waves.mp4", [np.roll(frame, 9, 1) for frame in frames])
     bgr = cv2.cvtColor(frames[0], cv2.COLOR_RGB2BGR)
-    for folder in ("photos", "labelled"):
-        (tmp_path / folder).mkdir()
+    for name in ("photos", "labelled"):
+        (folder / name).mkdir()
     for path in ("portrait.jpg", "photos/a.jpg", "photos/b.png", "labelled/a.jpg"):
-        cv2.imwrite(str(tmp_path / path), bgr)
-    cv2.imwrite(str(tmp_path / "labelled/a.mask.png"), np.tri(*bgr.shape[:2], dtype=np.uint8) * 255)
-    (tmp_path / "beach.jpg").write_bytes((EXAMPLES / "beach.jpg").read_bytes())
+        cv2.imwrite(str(folder / path), bgr)
+    cv2.imwrite(str(folder / "labelled/a.mask.png"), np.tri(*bgr.shape[:2], dtype=np.uint8) * 255)
+    (folder / "beach.jpg").write_bytes((EXAMPLES / "beach.jpg").read_bytes())
+    return folder
+
+
+@pytest.fixture
+def here(material, tmp_path, monkeypatch):
+    """A folder of its own with those files."""
+    shutil.copytree(material, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 

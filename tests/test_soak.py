@@ -52,10 +52,16 @@ def soak(marks, monkeypatch, capsys, tmp_path):
     return run
 
 
-def marked(marks, folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory) -> Path:
     """Twelve seconds with marks."""
-    marks.write_marked(EXAMPLE, folder / "marked.mkv", (90, 160), 12)
-    return folder / "marked.mkv"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(str(SCRIPTS))
+        import marks
+
+        target = tmp_path_factory.mktemp("marked") / "marked.mkv"
+        marks.write_marked(EXAMPLE, target, (90, 160), 12)
+        return target
 
 
 def rewritten(source: Path, target: Path, *, faster: Fraction = Fraction(1), every: int = 1) -> Path:
@@ -110,8 +116,8 @@ def test_too_short_or_odd(soak):
     assert (code, out) == (2, "") and "--clip-seconds 3 must be even" in err
 
 
-def test_marks_are_seen_and_heard_at_once(marks, tmp_path):
-    found = read(marks, marked(marks, tmp_path))
+def test_marks_are_seen_and_heard_at_once(marks, marked):
+    found = read(marks, marked)
     assert found.frames == 360 and len(found.offsets()) == 12
     assert [round(each.at, 2) for each in found.offsets()] == [second + 0.5 for second in range(12)]
     assert all(abs(each.late) < 0.005 for each in found.offsets())
@@ -119,14 +125,14 @@ def test_marks_are_seen_and_heard_at_once(marks, tmp_path):
     assert abs(drift) < 0.002 and unsure < 0.005
 
 
-def test_sound_that_drifts_is_found(marks, tmp_path):
-    fast = rewritten(marked(marks, tmp_path), tmp_path / "fast.mkv", faster=Fraction(101, 100))
+def test_sound_that_drifts_is_found(marks, marked, tmp_path):
+    fast = rewritten(marked, tmp_path / "fast.mkv", faster=Fraction(101, 100))
     drift, unsure = marks.drift(read(marks, fast).offsets(), 4)
     assert -0.08 < drift < -0.06 and unsure < 0.005, "one in a hundred from second 2 to second 9"
 
 
-def test_marks_among_missing_frames_are_less_sure(marks, tmp_path):
-    sparse = rewritten(marked(marks, tmp_path), tmp_path / "sparse.mkv", every=7)
+def test_marks_among_missing_frames_are_less_sure(marks, marked, tmp_path):
+    sparse = rewritten(marked, tmp_path / "sparse.mkv", every=7)
     drift, unsure = marks.drift(read(marks, sparse).offsets(), 4)
     assert 0.05 < unsure < 0.25 and abs(drift) <= unsure
 

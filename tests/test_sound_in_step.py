@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import threading
@@ -62,11 +63,11 @@ class Copy(threading.Thread):
 
 
 def opened(options: JobOptions) -> Job:
-    for _ in range(40):
-        try:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with contextlib.suppress(InputError):  # the sender is not there yet
             return Job(options)
-        except InputError:
-            time.sleep(0.1)  # the sender is not there yet
+        time.sleep(0.05)
     return Job(options)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import x_server
 from stand_ins import (
+    StandInRunner,
     default_signals,
     numbered_clip,
     numbered_frame,
@@ -24,7 +25,7 @@ from stand_ins import (
     write_clip,
 )
 
-from shm_stream import InputError
+from shm_stream import InputError, cli, engine_choice
 from shm_stream.live_options import LiveOptions, parse_rate, parse_raw, parse_size
 from shm_stream.stream_address import parse_address
 
@@ -127,8 +128,9 @@ CAMERAS = {
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Video4Linux is Linux's")
 @pytest.mark.parametrize("device", CAMERAS)
-def test_what_is_no_camera(tmp_path, device):
-    code, err = command(device, "--bg", "red", "-o", tmp_path / "o.mp4", stdin=subprocess.DEVNULL)
+def test_what_is_no_camera(tmp_path, monkeypatch, capsys, device):
+    monkeypatch.setattr(engine_choice, "load_runner", lambda *_: StandInRunner())
+    code, err = cli.main([device, "--bg", "red", "-o", str(tmp_path / "o.mp4")]), capsys.readouterr().err
     assert code == 2 and CAMERAS[device] in err and err.count("\n") == 1
 
 
