@@ -119,7 +119,7 @@ def test_real_clips_are_compared_with_the_first_interval(tmp_path):
 
 def test_steadiness(training_data, run_training, tmp_path):
     target = tmp_path / "steadiness.json"
-    run_training(sweep_steadiness, data=training_data, count=1, frames=12, json=target)
+    run_training(sweep_steadiness, data=training_data, count=1, frames=6, json=target)
     rows = json.loads(target.read_text())
     assert [(row["temporal"], row["lookahead"]) for row in rows] == [*sweep_steadiness.ROWS]
     assert all(row["mad_x1e3"] > 0 and row["dtssd_x1e2"] > 0 and row["flicker_x1e3"] is None for row in rows)

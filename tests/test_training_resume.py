@@ -100,7 +100,8 @@ def wait_for_rows(path, count: int, script, seconds: float = 90) -> None:
 @pytest.mark.timeout(200)
 def test_a_killed_run_goes_on_where_it_was(run_training, training_data, tmp_path):
     """kill -9 in the middle, while it saves after every step; loader processes change nothing either."""
-    whole = mnet_options(training_data, tmp_path, 40) | {"log_every": 1, "preview_every": 0}
+    small = {"size": 64, "batch": 2, "log_every": 1, "preview_every": 0}
+    whole = mnet_options(training_data, tmp_path, 40) | small
     killed = whole | {"out": tmp_path / "killed.pt", "save_minutes": 0}
     with start_script("train_mnet", killed | {"workers": 1}) as script:
         try:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from shm_stream.errors import InputError
 from shm_stream.matting_network import SHM
@@ -57,32 +58,32 @@ def load_averaged(network: SHM, o: Options) -> SHM:
     return network.eval()
 
 
-def export_onnx(network: SHM, folder: Path, name: str, halo: int) -> list[Path]:
-    """`<name>_tnet.onnx`: frame [N, 4, h, w] → logits. `<name>_mnet.onnx`: tile [N, 6, H, W] → alpha_raw."""
-    batch, height, width = "batch", "height", "width"
-    axes = {0: batch, 2: height, 3: width}
-    graphs = (
-        (network.tnet, torch.rand(2, 4, 64, 96), "frame", "logits", f"{name}_tnet.onnx"),
-        (network.mnet, torch.rand(2, 6, 64 + 2 * halo, 96 + 2 * halo), "tile", "alpha_raw", f"{name}_mnet.onnx"),
-    )
-    paths = []
-    for module, example, source, target, file_name in graphs:
-        path = folder / file_name
-        with warnings.catch_warnings():
-            # the tracing exporter announces its successor and the constants it leaves unfolded
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                module,
-                (example,),
-                str(path),
-                input_names=[source],
-                output_names=[target],
-                dynamic_axes={source: axes, target: dict(axes)},
-                opset_version=17,
-                dynamo=False,
-            )
-        paths.append(path)
-    return paths
+def export_tnet(network: nn.Module, path: Path) -> Path:
+    """ONNX: frame [N, 4, h, w] → logits."""
+    return _export(network, torch.rand(2, 4, 64, 96), "frame", "logits", path)
+
+
+def export_mnet(network: nn.Module, path: Path, halo: int) -> Path:
+    """ONNX: tile [N, 6, H, W] → alpha_raw."""
+    return _export(network, torch.rand(2, 6, 64 + 2 * halo, 96 + 2 * halo), "tile", "alpha_raw", path)
+
+
+def _export(network: nn.Module, example: torch.Tensor, source: str, target: str, path: Path) -> Path:
+    axes = {0: "batch", 2: "height", 3: "width"}
+    with warnings.catch_warnings():
+        # the tracing exporter announces its successor and the constants it leaves unfolded
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=[source],
+            output_names=[target],
+            dynamic_axes={source: axes, target: dict(axes)},
+            opset_version=17,
+            dynamo=False,
+        )
+    return path
 
 
 def write_manifest(folder: Path, name: str, files: list[Path], facts: dict) -> None:
@@ -107,7 +108,8 @@ def write(o: Options) -> None:
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, tensors)
     files = [tensors]
     if preset.name == "live":
-        files += export_onnx(network, o.weights, preset.name, preset.halo)
+        files.append(export_tnet(network.tnet, o.weights / "live_tnet.onnx"))
+        files.append(export_mnet(network.mnet, o.weights / "live_mnet.onnx", preset.halo))
     write_manifest(o.weights, preset.name, files, json.loads(o.facts.read_text()) if o.facts else {})
     for file in files:
         print(f"{file} {file.stat().st_size} bytes")

@@ -28,7 +28,7 @@ from shm_stream.tiles import TILE, active_tiles
 from shm_stream.work import Work
 
 from . import checkpoint, evaluate_composites, options, train_mnet
-from .export import export_onnx
+from .export import export_mnet
 from .sweep_shapes import BLUE, FULL_HD, example_frame, label, least_core_ms
 
 
@@ -65,7 +65,7 @@ def error(o: Options, runner: TorchRunner) -> float:
 
 def cost(runner: TorchRunner, folder: Path, tiles: int) -> float:
     """Core-ms of the tiles of a frame."""
-    _, path = export_onnx(runner.network, folder, "sweep", runner.halo)
+    path = export_mnet(runner.network.mnet, folder / "sweep_mnet.onnx", runner.halo)
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
