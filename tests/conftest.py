@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from training_setup import command_line, write_data
 
 from shm_stream import fuse, native
+
+# pymatting compiles when it is imported, for a minute or two: less without optimising. What users compiled stays as is.
+os.environ.setdefault("NUMBA_OPT", "0")
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "numba"))
 
 NATIVE_PATHS = [*(path for path in native.paths() if path != native.REFERENCE)]
 if NATIVE_PATHS:
