@@ -77,11 +77,16 @@ def work_as_here(environment: dict[str, str], work, connection) -> None:
     work(connection)
 
 
-def run_batch(monkeypatch, capsys, folder: Path, name: str, *arguments, work=stand_in_work) -> tuple[Path, int, str]:
-    """Run the command in this process for an OUT of that name beside `folder`; (OUT, exit code, stderr)."""
+def run_here(monkeypatch, folder: Path, name: str, *arguments, work=stand_in_work) -> tuple[Path, int]:
+    """Run the command in this process for an OUT of that name beside `folder`; (OUT, exit code)."""
     use_workers(monkeypatch, work)
     out = folder.with_name(name)
-    code = cli.main(["batch", str(folder), str(out), *map(str, arguments)])
+    return out, cli.main(["batch", str(folder), str(out), *map(str, arguments)])
+
+
+def run_batch(monkeypatch, capsys, folder: Path, name: str, *arguments, work=stand_in_work) -> tuple[Path, int, str]:
+    """The same with what was said: (OUT, exit code, stderr)."""
+    out, code = run_here(monkeypatch, folder, name, *arguments, work=work)
     return out, code, capsys.readouterr().err
 
 
