@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'shm-stream[cluster]'")
 
-from batch_runs import leftovers, read_manifest, use_workers, wait_until, write_shots, write_weights  # noqa: E402
+from batch_runs import SMALL, leftovers, read_manifest, use_workers, wait_until, write_shots, write_weights  # noqa: E402
 from cluster_processes import Cluster  # noqa: E402
 from stand_ins import numbered_clip, numbered_frame, read_numbers, read_pictures, write_clip  # noqa: E402
 
@@ -61,7 +61,7 @@ def run(monkeypatch, capsys, tmp_path):
     def run(out, *arguments):
         use_workers(monkeypatch)
         kind = [] if "--for" in arguments else ["--bg", "red"]
-        code = cli.main(["batch", str(folder), str(tmp_path / out), *kind, *map(str, arguments)])
+        code = cli.main(["batch", str(folder), str(tmp_path / out), *SMALL, *kind, *map(str, arguments)])
         return code, capsys.readouterr().err
 
     return run
