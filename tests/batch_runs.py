@@ -19,6 +19,8 @@ from stand_ins import default_signals, numbered_clip, numbered_frame
 
 from shm_stream import batch_pool, cli
 
+SMALL = ("--tnet-size", "64")
+"""T-Net's usual size is most of the work where frames are small."""
 FORKED = "forkserver" in multiprocessing.get_all_start_methods()
 if FORKED:
     multiprocessing.set_forkserver_preload(["pytest", "shm_stream.cli", "shm_stream.batch_worker"])
@@ -77,11 +79,16 @@ def work_as_here(environment: dict[str, str], work, connection) -> None:
     work(connection)
 
 
-def run_batch(monkeypatch, capsys, folder: Path, name: str, *arguments, work=stand_in_work) -> tuple[Path, int, str]:
-    """Run the command in this process for an OUT of that name beside `folder`; (OUT, exit code, stderr)."""
+def run_here(monkeypatch, folder: Path, name: str, *arguments, work=stand_in_work) -> tuple[Path, int]:
+    """Run the command in this process for an OUT of that name beside `folder`; (OUT, exit code)."""
     use_workers(monkeypatch, work)
     out = folder.with_name(name)
-    code = cli.main(["batch", str(folder), str(out), *map(str, arguments)])
+    return out, cli.main(["batch", str(folder), str(out), *SMALL, *map(str, arguments)])
+
+
+def run_batch(monkeypatch, capsys, folder: Path, name: str, *arguments, work=stand_in_work) -> tuple[Path, int, str]:
+    """The same with what was said: (OUT, exit code, stderr)."""
+    out, code = run_here(monkeypatch, folder, name, *arguments, work=work)
     return out, code, capsys.readouterr().err
 
 
@@ -100,7 +107,7 @@ def start(*arguments, seconds_per_frame: float = 0.0, **options) -> subprocess.P
     """`shm-stream batch` as a process of its own, in a group of its own; stdout and stderr are text pipes."""
     code = COMMAND.format(tests=os.path.dirname(__file__))
     return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
+        [sys.executable, "-c", code, *SMALL, *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=default_signals,
         env={**os.environ, SLOW_VARIABLE: str(seconds_per_frame)}, **options,
     )  # fmt: skip

@@ -24,9 +24,9 @@ from shm_stream.batch_files import digest
 from shm_stream.join_pictures import join_pictures
 
 pytestmark = pytest.mark.timeout(240)
-COUNT = 130
-CHUNK = ("--chunk", "1.7", "--jobs", "2")
-"""Three chunks of 43 or 44 frames."""
+COUNT = 81
+CHUNK = ("--chunk", "1.1", "--jobs", "2")
+"""Three chunks of 27 frames."""
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def moving(number: int) -> np.ndarray:
 def film_clip(path: Path, timecode: str | None = "01:00:00:05", **options) -> Path:
     """With a sound track, a title and a timecode."""
     plain = path.with_name(f"plain{path.suffix}")
-    write_video(plain, map(moving, range(COUNT)), pix_fmt="yuv420p", audio=[("aac", 5.2, 0.1)], **options)
+    write_video(plain, map(moving, range(COUNT)), pix_fmt="yuv420p", audio=[("aac", COUNT / 25, 0.1)], **options)
     with av.open(str(plain)) as given, av.open(str(path), "w") as output:
         copies = {stream: output.add_stream_from_template(stream) for stream in given.streams}
         output.metadata["title"] = "Ten"
@@ -198,14 +198,14 @@ def test_a_sequence_is_that_of_one_piece_and_nothing_of_a_longer_one_is_left(bot
 
 def test_a_sequence_of_a_damaged_video_has_no_gap(folder, monkeypatch, capsys):
     pytest.importorskip("OpenEXR")
-    whole = numbered_clip(folder / "a.mkv", 200).read_bytes()
+    whole = numbered_clip(folder / "a.mkv", 120).read_bytes()
     (folder / "a.mkv").write_bytes(whole[: len(whole) * 3 // 4])
     found = []
     for name, more in (("whole", ()), ("chunked", CHUNK)):
         out, code, _ = run_batch(monkeypatch, capsys, folder, name, "--for", "nuke", *more, work=soft_work)
         assert code == 1 and read_manifest(out)[0]["status"] == "partial"
         found.append(files(out / "a"))
-    assert found[0] == found[1] and 86 < len(found[0]) < 200
+    assert found[0] == found[1] and 60 < len(found[0]) < 120
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="worker processes are found through /proc")
@@ -213,8 +213,8 @@ def test_a_killed_worker_costs_its_chunk_of_a_sequence(folder):
     pytest.importorskip("OpenEXR")
     numbered_clip(folder / "a.mp4", COUNT)
     out = folder.with_name("out")
-    arguments = (folder, out, "--for", "nuke", "--chunk", "1.7", "--progress", "json")
-    process = start(*arguments, seconds_per_frame=0.02)
+    arguments = (folder, out, "--for", "nuke", *CHUNK[:2], "--progress", "json")
+    process = start(*arguments, seconds_per_frame=0.03)
     wait_until(lambda: len([*(out / ".chunks" / "a.mp4" / "0001.transparent").glob("a.*.exr")]) > 5)
     os.kill(children(process.pid)[0], signal.SIGKILL)
     _, err = process.communicate(timeout=60)
@@ -223,7 +223,7 @@ def test_a_killed_worker_costs_its_chunk_of_a_sequence(folder):
     again = start(*arguments)
     events = read_until(again, lambda event: event["event"] == "end")
     assert again.wait(60) == 0 and again.communicate()[1] == "1 done, 0 skipped (already finished), 0 failed\n"
-    assert sum(event["event"] == "frames" for event in events) == 43  # of 130
+    assert sum(event["event"] == "frames" for event in events) == 27  # of 81
     assert sorted(os.listdir(out / "a")) == [*(f"a.{1001 + index}.exr" for index in range(COUNT)), "a.exr.json"]
     assert not (out / ".chunks").exists()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,11 +13,12 @@ import pytest
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'shm-stream[cluster]'")
 
-from batch_runs import leftovers, read_manifest, use_workers, wait_until, write_shots, write_weights  # noqa: E402
+from batch_runs import SMALL, leftovers, read_manifest, use_workers, wait_until, write_shots, write_weights  # noqa: E402
 from cluster_processes import Cluster  # noqa: E402
-from stand_ins import numbered_clip, read_numbers, read_pictures  # noqa: E402
+from stand_ins import numbered_clip, numbered_frame, read_numbers, read_pictures, write_clip  # noqa: E402
 
 from shm_stream import cli  # noqa: E402
+from shm_stream.batch_chunked import ChunkedShot  # noqa: E402
 from shm_stream.batch_cluster import ClusterPool  # noqa: E402
 from shm_stream.batch_files import digest  # noqa: E402
 from shm_stream.errors import ShmStreamError  # noqa: E402
@@ -25,12 +27,30 @@ pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture
-def cluster(tmp_path, monkeypatch):
-    """A scheduler with workers to come; this process and they have the same weights."""
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
+def cluster(tmp_path, weights):
+    """A scheduler with workers to come, which may be killed."""
     (tmp_path / "dask").mkdir()
     with Cluster(tmp_path / "dask") as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="module")
+def shared_cluster(tmp_path_factory, weights):
+    """A scheduler and two workers that live through several tests."""
+    with Cluster(tmp_path_factory.mktemp("dask")) as cluster:
+        for _ in range(2):
+            cluster.add_worker()
+        cluster.wait_for_workers(2)
+        yield cluster
+
+
+@pytest.fixture(scope="module", autouse=True)
+def weights(tmp_path_factory):
+    """This process and all workers have the same weights."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        folder = write_weights(tmp_path_factory.mktemp("weights"))
+        monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(folder))
+        yield folder
 
 
 @pytest.fixture
@@ -41,7 +61,7 @@ def run(monkeypatch, capsys, tmp_path):
     def run(out, *arguments):
         use_workers(monkeypatch)
         kind = [] if "--for" in arguments else ["--bg", "red"]
-        code = cli.main(["batch", str(folder), str(tmp_path / out), *kind, *map(str, arguments)])
+        code = cli.main(["batch", str(folder), str(tmp_path / out), *SMALL, *kind, *map(str, arguments)])
         return code, capsys.readouterr().err
 
     return run
@@ -62,27 +82,21 @@ def recorded(folder) -> dict[str, tuple]:
     return {line["source"]: (line["sha256"], line["frames"], line["settings"]) for line in read_manifest(folder)}
 
 
-def test_results_and_manifest_are_those_of_processes_here(cluster, run, tmp_path):
+def test_results_and_manifest_are_those_of_processes_here(shared_cluster, run, tmp_path):
     numbered_clip(tmp_path / "in" / "long.mkv", 75)
-    for _ in range(2):
-        cluster.add_worker()
-    cluster.wait_for_workers(2)
-    code, err = run("there", "--alpha", "--chunk", 1, "--cluster", cluster.file)
+    code, err = run("there", "--alpha", "--chunk", 1, "--cluster", shared_cluster.file)
     assert code == 0 and err.splitlines()[-1] == "4 done, 0 skipped (already finished), 0 failed"
     assert run("here", "--alpha", "--chunk", 1, "--jobs", 2)[0] == 0
     assert contents(tmp_path / "there") == contents(tmp_path / "here") and len(contents(tmp_path / "here")) == 8
     assert recorded(tmp_path / "there") == recorded(tmp_path / "here")
-    assert run("there", "--alpha", "--chunk", 1, "--cluster", cluster.file)[1].startswith("0 done, 4 skipped")
+    assert run("there", "--alpha", "--chunk", 1, "--cluster", shared_cluster.file)[1].startswith("0 done, 4 skipped")
 
 
-def test_chunks_of_a_sequence_are_those_of_processes_here(cluster, run, tmp_path):
+def test_chunks_of_a_sequence_are_those_of_processes_here(shared_cluster, run, tmp_path):
     pytest.importorskip("OpenEXR")
     numbered_clip(tmp_path / "in" / "long.mov", 75)
-    for _ in range(2):
-        cluster.add_worker()
-    cluster.wait_for_workers(2)
     arguments = ("--for", "nuke", "--person", "largest")
-    assert run("there", *arguments, "--chunk", 1, "--cluster", cluster.file)[0] == 0
+    assert run("there", *arguments, "--chunk", 1, "--cluster", shared_cluster.file)[0] == 0
     assert run("here", *arguments)[0] == 0
     there = contents(tmp_path / "there")
     assert there == contents(tmp_path / "here") and len(there) == 12 + 8 + 75 + 1 + 3 + 1
@@ -137,29 +151,41 @@ def test_a_call_that_finds_no_scheduler_says_that_it_was_lost(cluster):
             pool.run([None], lambda *_: [])
 
 
-def test_workers_in_other_folders_find_a_relative_mask(cluster, run, tmp_path, monkeypatch):
-    cluster.add_worker()
-    cluster.wait_for_workers(1)
+def test_workers_in_other_folders_find_relative_masks_for_each_frame(shared_cluster, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    height, width = cv2.imread("in/day/c.png").shape[:2]
-    cv2.imwrite("none.png", np.full((height, width), 255, np.uint8))
-    code, err = run("out", "--alpha", "--holdout", "none.png", "--cluster", cluster.file)
-    assert (code, err.splitlines()[-1]) == (0, "3 done, 0 skipped (already finished), 0 failed")
+    grey_clip("in/long.mkv", 75)
+    for name, number in [("a", 255), ("day/b", 255), ("day/c", 255), *((f"long/{n}", n) for n in range(75))]:
+        Path("masks", name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(f"masks/{name}.png", numbered_frame(number))
+    arguments = ("--alpha", "--holdout", "masks", "--chunk", 1, "--cluster", shared_cluster.file)
+    planned = count_chunks(monkeypatch)
+    code, err = run("out", *arguments)
+    assert (code, err.splitlines()[-1]) == (0, "4 done, 0 skipped (already finished), 0 failed") and planned == [3]
     assert cv2.imread("out/day/c.alpha.png").max() == 0
+    assert [255 - number for number in read_numbers(Path("out/long.alpha.mkv"))] == list(range(75))
 
 
-def test_workers_that_would_do_something_else_are_refused(cluster, run, tmp_path):
+def grey_clip(path: str, count: int) -> None:
+    """Pictures that are all the same."""
+    write_clip(Path(path), [np.full_like(numbered_frame(0), 120)] * count)
+
+
+def count_chunks(monkeypatch) -> list[int]:
+    """Into how many chunks each shot is cut from now on."""
+    planned, tasks = [], ChunkedShot.tasks
+    monkeypatch.setattr(ChunkedShot, "tasks", lambda self: planned.append(len(tasks(self))) or tasks(self))
+    return planned
+
+
+def test_a_cluster_without_workers_and_one_whose_would_do_something_else_are_refused(cluster, run, tmp_path):
+    wait_until(cluster.is_up)
+    code, err = run("out", "--cluster", cluster.file)
+    assert code == 2 and "the cluster has no workers; start some with `dask worker ADDRESS --nthreads 1`" in err
     other = write_weights(tmp_path / "other", b"other")
     cluster.add_worker(SHM_STREAM_WEIGHTS=str(other))
     cluster.wait_for_workers(1)
     code, err = run("out", "--cluster", cluster.file)
     assert code == 2 and err.count("\n") == 1 and "has other weights; install the same everywhere" in err
-
-
-def test_a_cluster_without_workers(cluster, run):
-    wait_until(cluster.is_up)
-    code, err = run("out", "--cluster", cluster.file)
-    assert code == 2 and "the cluster has no workers; start some with `dask worker ADDRESS --nthreads 1`" in err
 
 
 @pytest.mark.parametrize(
@@ -171,16 +197,13 @@ def test_a_cluster_without_workers(cluster, run):
         (["--cluster", "tcp://127.0.0.1:1", "--timeout", "9"], "--timeout ends a process, which --cluster cannot"),
     ],
 )
-def test_what_cannot_be_used_is_said(run, monkeypatch, tmp_path, arguments, message):
-    monkeypatch.setenv("SHM_STREAM_WEIGHTS", str(write_weights(tmp_path / "weights")))
+def test_what_cannot_be_used_is_said(run, monkeypatch, arguments, message):
     monkeypatch.setattr("shm_stream.batch_cluster.CONNECT_SECONDS", 2.0)
     code, err = run("out", *arguments)
     assert code == 2 and message in err and err.count("\n") == 1, err
 
 
 def test_facts_that_differ():
-    from pathlib import Path
-
     from shm_stream.cluster_worker import Facts
 
     here = Facts((), {"live.onnx": "abc"})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from batch_runs import input_folder, leftovers, read_manifest, start, use_workers, wait_until, write_shots
+from batch_runs import SMALL, input_folder, leftovers, read_manifest, start, use_workers, wait_until, write_shots
 
 from shm_stream import cli
 from shm_stream.batch_files import files_of, is_intact, measure
@@ -28,7 +28,7 @@ def run(monkeypatch, capsys, tmp_path, out):
 
     def run(*arguments):
         use_workers(monkeypatch)
-        code = cli.main(["batch", str(folder), str(out), *map(str, arguments)])
+        code = cli.main(["batch", str(folder), str(out), *SMALL, *map(str, arguments)])
         return code, capsys.readouterr().err.splitlines()[-1]
 
     return run

@@ -7,7 +7,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from batch_runs import input_folder, use_workers, write_shots
+from batch_runs import SMALL, input_folder, use_workers, write_shots
 from stand_ins import read_pictures
 
 from shm_stream import cli
@@ -34,7 +34,7 @@ def run(monkeypatch, capsys, folder, out):
 
     def run(*arguments):
         use_workers(monkeypatch)
-        code = cli.main(["batch", str(folder), str(out), *map(str, arguments)])
+        code = cli.main(["batch", str(folder), str(out), *SMALL, *map(str, arguments)])
         return code, capsys.readouterr().err.splitlines()[-1]
 
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,13 +23,19 @@ SLOW = 0.03
 """Seconds a frame, so that c.mp4 takes 6."""
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
     """Two short shots before a long one and another one."""
-    folder = input_folder(tmp_path, monkeypatch)
+    folder = tmp_path_factory.mktemp("clips")
     for name, count in (("a.mp4", 2), ("b.mp4", 3), ("c.mp4", 200), ("d.mp4", 4)):
         numbered_clip(folder / name, count)
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, clips):
+    """A copy of the clips."""
+    return shutil.copytree(clips, input_folder(tmp_path, monkeypatch), dirs_exist_ok=True)
 
 
 @pytest.fixture

@@ -110,9 +110,9 @@ def test_real_clips_are_compared_with_the_first_interval(tmp_path):
     for number in range(4):
         picture = bright_square(40 + 10 * number).frame.pixels
         cv2.imwrite(str(tmp_path / f"{number}.png"), picture[..., ::-1])
-    sums = {1: sweep_interval.Sums(), 2: sweep_interval.Sums()}
-    sweep_interval.compare_with_first(tmp_path, sweep_interval.Options(tmp_path), BrightRunner(), sums)
-    first, second = (np.array(into.agreement) for into in sums.values())
+    measured = {k: sweep_interval.Measured(*sweep_interval.NAMES) for k in (1, 2)}
+    sweep_interval.compare_with_first(tmp_path, sweep_interval.Options(tmp_path), BrightRunner(), measured)
+    first, second = (np.array(into["clips_iou_with_first_percent"]) for into in measured.values())
     assert (first == 100).all() and len(second) == 4
     assert (second[::2] > 99).all() and (second[1::2] < 100).all() and second.min() > 80
 
@@ -130,7 +130,7 @@ def test_the_flicker_of_real_clips_is_that_of_the_frames(tmp_path):
     (tmp_path / "videos").mkdir()
     pictures = [bright_square(40 + 4 * number).frame.pixels for number in range(6)]
     write_clip(tmp_path / "videos" / "a.mp4", pictures)
-    sums = {(0, 0): sweep_steadiness.Sums(), (0, 2): sweep_steadiness.Sums()}
-    sweep_steadiness.measure_clips(sweep_steadiness.Options(tmp_path), BrightRunner(), sums)
-    plain, ahead = (into.flicker for into in sums.values())
+    measured = {k: sweep_interval.Measured(*sweep_steadiness.NAMES) for k in ((0, 0), (0, 2))}
+    sweep_steadiness.measure_clips(sweep_steadiness.Options(tmp_path), BrightRunner(), measured)
+    plain, ahead = (into["flicker_x1e3"] for into in measured.values())
     assert len(plain) == len(ahead) == 1 and 0 < ahead[0] and ahead != plain

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -37,6 +37,7 @@ from .library import Person, load_person
 SIZE = (720, 1280)
 PERSON_SIDE = 700
 HALF = np.float32(0.5)
+NAMES = ("tnet_core_ms", "mean_iou_percent", "dtssd_x1e2", "clips_iou_with_first_percent")
 
 
 @dataclass
@@ -91,22 +92,15 @@ class SparseEngine(Engine):
         return np.stack([move(plane, flow) for plane in self._logits])
 
 
-@dataclass
-class Sums:
-    """What was measured of all clips with one interval."""
+class Measured(dict):
+    """Name → all values that were measured, in the unit that the name says."""
 
-    core_ms: list[float] = field(default_factory=list)
-    iou: list[float] = field(default_factory=list)
-    dtssd: list[float] = field(default_factory=list)
-    agreement: list[float] = field(default_factory=list)
+    def __init__(self, *names: str):
+        super().__init__((name, []) for name in names)
 
-    def row(self, interval: int) -> dict:
-        """Means, in the units of their names; None where nothing was measured."""
-        means = {
-            "tnet_core_ms": self.core_ms, "mean_iou_percent": self.iou, "dtssd_x1e2": self.dtssd,
-            "clips_iou_with_first_percent": self.agreement,
-        }  # fmt: skip
-        return {"interval": interval} | {k: round(float(np.mean(v)), 3) if v else None for k, v in means.items()}
+    def means(self) -> dict[str, float | None]:
+        """Name → mean; None where nothing was measured."""
+        return {name: round(float(np.mean(values)), 3) if values else None for name, values in self.items()}
 
 
 def moving_composites(o: Options) -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
@@ -138,39 +132,40 @@ def move_before(person: Person, room: np.ndarray, o: Options, rng: np.random.Gen
         yield np.uint8(mixed + HALF), alpha
 
 
-def mattes(engine: SparseEngine, pictures: list[np.ndarray], sums: Sums) -> list[np.ndarray]:
-    """Alpha of every frame; the cost of T-Net's stage goes to `sums`."""
+def mattes(engine: SparseEngine, pictures: list[np.ndarray], into: Measured) -> list[np.ndarray]:
+    """Alpha of every frame; the cost of T-Net's stage goes to `into`."""
     alphas = []
     for number, picture in enumerate(pictures):
         work, began = Work(Frame(picture, number, number, None, 1)), time.process_time()
         engine.tnet(work)
-        sums.core_ms.append(1e3 * (time.process_time() - began))
+        into["tnet_core_ms"].append(1e3 * (time.process_time() - began))
         alphas.append(engine.alpha(engine.mnet(work)))
         engine.release(work)
     return alphas
 
 
 def sweep(o: Options, runner) -> list[dict]:
-    sums = {interval: Sums() for interval in o.intervals}
+    measured = {interval: Measured(*NAMES) for interval in o.intervals}
     for pictures, truths in moving_composites(o):
-        for interval, into in sums.items():
+        for interval, into in measured.items():
             found = mattes(SparseEngine(runner, interval), pictures, into)
-            into.iou += [100 * mean_iou(a, t >= HALF) for a, t in zip(found, truths, strict=True)]
+            into["mean_iou_percent"] += [100 * mean_iou(a, t >= HALF) for a, t in zip(found, truths, strict=True)]
             pairs = zip(found[1:], found, truths[1:], truths, strict=False)
-            into.dtssd += [100 * dtssd(*four) for four in pairs]
+            into["dtssd_x1e2"] += [100 * dtssd(*four) for four in pairs]
     for clip in sorted((o.data / "videos").glob("*.m[kp][v4]")):
-        compare_with_first(clip, o, runner, sums)
-    return [into.row(interval) for interval, into in sums.items()]
+        compare_with_first(clip, o, runner, measured)
+    return [{"interval": interval} | into.means() for interval, into in measured.items()]
 
 
-def compare_with_first(clip: Path, o: Options, runner, sums: dict[int, Sums]) -> None:
+def compare_with_first(clip: Path, o: Options, runner, measured: dict[int, Measured]) -> None:
     with open_source(clip, max_frames=o.frames) as source:
         pictures = [frame.pixels for frame in source]
     first = None
-    for interval, into in sums.items():
+    for interval, into in measured.items():
         found = mattes(SparseEngine(runner, interval), pictures, into)
         first = first or [alpha >= HALF for alpha in found]
-        into.agreement += [100 * mean_iou(a, p) for a, p in zip(found, first, strict=True) if 0 < p.mean() < 1]
+        pairs = [(a, p) for a, p in zip(found, first, strict=True) if 0 < p.mean() < 1]
+        into["clips_iou_with_first_percent"] += [100 * mean_iou(*pair) for pair in pairs]
 
 
 def main() -> None:

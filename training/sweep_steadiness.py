@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -33,10 +33,12 @@ from shm_stream.source import open_source
 from shm_stream.work import Work
 
 from . import options, sweep_interval
+from .sweep_interval import Measured
 
 SIZE = (360, 640)
 ROWS = ((0, 0), (50, 0), (100, 0), (0, 1), (0, 2), (0, 4), (50, 2))
 """(temporal, lookahead)"""
+NAMES = ("mad_x1e3", "dtssd_x1e2", "flicker_x1e3", "core_ms")
 
 
 @dataclass
@@ -53,23 +55,6 @@ class Options:
     """Standard deviation, in steps of 255."""
     seed: int = 7
     json: Path | None = None
-
-
-@dataclass
-class Sums:
-    """What was measured with one row's values."""
-
-    mad: list[float] = field(default_factory=list)
-    dtssd: list[float] = field(default_factory=list)
-    flicker: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-    def row(self, temporal: int, lookahead: int) -> dict:
-        """Means, in the units of their names; None where nothing was measured."""
-        means = {"mad_x1e3": (self.mad, 1e3), "dtssd_x1e2": (self.dtssd, 1e2), "flicker_x1e3": (self.flicker, 1e3)}
-        means |= {"core_ms": (self.seconds, 1e3)}
-        rounded = {name: round(float(np.mean(v)) * unit, 3) if v else None for name, (v, unit) in means.items()}
-        return {"temporal": temporal, "lookahead": lookahead} | rounded
 
 
 class TimedEngine(Engine):
@@ -93,7 +78,7 @@ class TimedEngine(Engine):
         return work
 
 
-def mattes(runner, pictures: list[np.ndarray], temporal: int, lookahead: int, into: Sums) -> list[np.ndarray]:
+def mattes(runner, pictures: list[np.ndarray], temporal: int, lookahead: int, into: Measured) -> list[np.ndarray]:
     """Alpha of every frame; what smoothing costs goes to `into`."""
     engine, alphas = TimedEngine(runner, temporal, lookahead), []
     works = through((Work(Frame(p, n, n, None, 1)) for n, p in enumerate(pictures)), engine.tnet)
@@ -102,7 +87,7 @@ def mattes(runner, pictures: list[np.ndarray], temporal: int, lookahead: int, in
     for work in works:
         alphas.append(engine.alpha(engine.mnet(work)))
         engine.release(work)
-    into.seconds.append(engine.seconds / len(pictures))
+    into["core_ms"].append(1e3 * engine.seconds / len(pictures))
     return alphas
 
 
@@ -116,32 +101,33 @@ def composites(o: Options) -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]
         yield noisy, alphas
 
 
-def measure_composites(o: Options, runner, sums: dict) -> None:
+def measure_composites(o: Options, runner, measured: dict) -> None:
     for pictures, truths in composites(o):
-        for values, into in sums.items():
+        for values, into in measured.items():
             found = mattes(runner, pictures, *values, into)
-            into.mad += [mean_absolute_difference(a, t) for a, t in zip(found, truths, strict=True)]
-            into.dtssd += [dtssd(*four) for four in zip(found[1:], found, truths[1:], truths, strict=False)]
+            into["mad_x1e3"] += [1e3 * mean_absolute_difference(a, t) for a, t in zip(found, truths, strict=True)]
+            pairs = zip(found[1:], found, truths[1:], truths, strict=False)
+            into["dtssd_x1e2"] += [100 * dtssd(*four) for four in pairs]
 
 
-def measure_clips(o: Options, runner, sums: dict) -> None:
+def measure_clips(o: Options, runner, measured: dict) -> None:
     for clip in sorted((o.data / "videos").glob("*.m[kp][v4]"))[: o.clips]:
         with open_source(clip, max_frames=o.frames) as source:
             pictures = [frame.pixels for frame in source]
         flows = [flow_to_previous(*pair) for pair in zip(pictures[1:], pictures, strict=False)]
-        for values, into in sums.items():
+        for values, into in measured.items():
             found = mattes(runner, pictures, *values, into)
             pairs = zip(found[1:], found, flows, strict=False)
-            into.flicker.append(float(np.mean([flicker(*three) for three in pairs])))
+            into["flicker_x1e3"].append(1e3 * float(np.mean([flicker(*three) for three in pairs])))
 
 
 def main() -> None:
     o = options.parse(Options, __doc__)
     cv2.setNumThreads(1)
-    runner, sums = load_runner("live", o.runner), {values: Sums() for values in ROWS}
-    measure_composites(o, runner, sums)
-    measure_clips(o, runner, sums)
-    rows = [into.row(*values) for values, into in sums.items()]
+    runner, measured = load_runner("live", o.runner), {values: Measured(*NAMES) for values in ROWS}
+    measure_composites(o, runner, measured)
+    measure_clips(o, runner, measured)
+    rows = [{"temporal": values[0], "lookahead": values[1]} | into.means() for values, into in measured.items()]
     for row in rows:
         print(json.dumps(row))
     if o.json:
