@@ -35,6 +35,7 @@ OPTIONS = ("--use-fake-ui-for-media-stream", "--enable-features=WebRtcPipeWireCa
 COLOUR = (10, 200, 60)
 WATCH = """
 (async () => {
+  document.querySelector("video").srcObject?.getTracks().forEach((track) => track.stop());
   for (let tries = 0; ; tries++) {
     try {
       const stream = await navigator.mediaDevices.getUserMedia({video: true});
@@ -58,6 +59,19 @@ SEEN = """
   return [canvas.width, canvas.height, at(0.04, 0.05), at(0.96, 0.05), at(0.5, 0.6)];
 })()
 """
+
+
+def shows_the_colour(seen) -> bool:
+    return seen is not None and np.abs(np.subtract(seen[2:4], COLOUR)).max() <= 8
+
+
+async def look(tab, tries: int = 80):
+    """What the page sees as soon as that is the new background, or at last."""
+    for _ in range(tries):
+        if shows_the_colour(seen := await tab.run(SEEN)):
+            break
+        await asyncio.sleep(0.1)
+    return seen
 
 
 @pytest.fixture
@@ -92,13 +106,11 @@ def test_a_page_sees_the_person_before_the_colour(desktop, command, tmp_path):
     async def scenario(address):
         async with new_tab(address) as tab:
             await tab.open(page.as_uri())
-            assert await tab.run(WATCH) == "shm-stream"
-            for _ in range(200):
-                seen = await tab.run(SEEN)
-                if seen is not None and np.abs(np.subtract(seen[2:4], COLOUR)).max() <= 8:
+            for _ in range(3):  # PipeWire 0.3 leaves some readers without a picture when the machine is busy
+                assert await tab.run(WATCH) == "shm-stream"
+                if shows_the_colour(seen := await look(tab)):
                     break
-                await asyncio.sleep(0.1)
-            assert seen[:2] == [640, 480] and np.abs(np.subtract(seen[2:4], COLOUR)).max() <= 8, seen
+            assert seen[:2] == [640, 480] and shows_the_colour(seen), seen
             assert np.abs(np.subtract(seen[4], COLOUR)).max() > 60, "the person hides the colour"
 
     with running_browser(tmp_path / "profile", *OPTIONS, environment=desktop) as address:
