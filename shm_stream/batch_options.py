@@ -22,8 +22,7 @@ from .job_options import JobOptions
 from .lookahead import check_lookahead
 from .outputs import TRANSPARENT
 from .partial import check_folder
-from .picture_format import SETTINGS as PICTURES
-from .picture_format import check_suffix
+from .picture_format import check_suffix, is_picture
 from .preset import get_preset
 from .runners import default_runner
 from .video_codecs import choose_encoding
@@ -115,7 +114,7 @@ def _check_delivery(options: BatchOptions) -> None:
     check_delivery(Delivery(template.bits, None, template.start_number, template.alpha_mode, template.linear))
     if template.image_format is not None:
         raise InputError("--image-format is for folders of pictures, which a batch does not write; see --image-suffix")
-    if template.start_number is not None and template.target != "nuke" and not _is_sequence(options.suffix):
+    if template.start_number is not None and template.target != "nuke" and not is_picture(options.suffix or ""):
         raise InputError("--start-number is for sequences: give it with --for nuke, or with --suffix .png or such")
     if template.alpha_mode is not None and TRANSPARENT not in options.kinds:
         raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
@@ -133,16 +132,11 @@ def _check_outputs(options: BatchOptions) -> None:
         if main and template.target is not None:
             suffix = TARGET_SUFFIX[template.target]
         codec, crf = (template.codec, template.crf) if main else (None, None)
-        if _is_sequence(suffix):
+        if is_picture(suffix):
             _check_sequence(suffix, kind, codec, crf, template.bits)
         else:
             choose_encoding(Path(f"shot{suffix}"), kind, TRIAL_SIZE, tags, codec, crf)
         check_suffix(Path(f"shot{options.picture_suffix}"), kind)
-
-
-def _is_sequence(suffix: str | None) -> bool:
-    """Whether a video becomes a folder of pictures."""
-    return suffix is not None and suffix.lower() in PICTURES
 
 
 def _check_sequence(suffix: str, kind: str, codec: str | None, crf: int | None, bits: int | None) -> None:

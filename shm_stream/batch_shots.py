@@ -13,7 +13,7 @@ from .delivery import TARGET_SUFFIX
 from .errors import InputError
 from .job_options import JobOptions
 from .outputs import default_output
-from .picture_format import SETTINGS as PICTURES
+from .picture_format import is_picture
 from .source_images import IMAGE_SUFFIXES, natural_key
 from .video_codecs import CONTAINERS
 
@@ -93,7 +93,7 @@ def _output(shot: Shot, what: str, options: BatchOptions) -> str:
     else:
         suffix = options.suffix or default_output(shot, what).suffix
     name = source.stem if what in MAIN else f"{source.stem}.{what}"
-    if shot.kind == "video" and suffix.lower() in PICTURES:
+    if shot.kind == "video" and is_picture(suffix):
         return str(source.with_name(name) / f"{name.replace('%', '%%')}.%04d{suffix}")
     return str(source.with_name(f"{name}{suffix}"))
 

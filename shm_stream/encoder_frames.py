@@ -83,6 +83,7 @@ class EncoderFrames:
 
 
 def on_device(picture: np.ndarray | YuvPlanes) -> bool:
+    """Whether a picture is DevicePlanes, told without importing torch."""
     return hasattr(picture, "tensors")
 
 

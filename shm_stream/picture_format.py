@@ -128,9 +128,14 @@ def discard_others(pattern: Path, first: int, last: int) -> None:
             partial.remove(path)
 
 
+def is_picture(suffix: str) -> bool:
+    """Whether a file with that extension holds one picture, so that a video needs many of them."""
+    return suffix.lower() in SETTINGS
+
+
 def is_pattern(path: Path) -> bool:
     """Whether the name numbers pictures, as `shot.%04d.png` does. Raises InputError for one with several numbers."""
-    if path.suffix.lower() not in SETTINGS:
+    if not is_picture(path.suffix):
         return False
     found = NUMBER.findall(path.name)
     if len(found) > 1 or (found and re.search("%(?!%)", NUMBER.sub("", path.name.replace("%%", "")))):

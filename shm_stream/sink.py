@@ -11,8 +11,7 @@ from .audio import audio_of
 from .delivery import USUAL, Delivery, check_delivery
 from .errors import InputError, ShmStreamError
 from .live_target import LiveTarget
-from .picture_format import SETTINGS as IMAGE_SETTINGS
-from .picture_format import is_pattern
+from .picture_format import is_pattern, is_picture
 from .sink_images import FolderSink, ImageSink
 from .sink_video import VideoSink
 from .stream_audio import StreamAudio
@@ -64,7 +63,7 @@ def open_sink(
     suffix = path.suffix.lower()
     if delivery.image_format is not None or delivery.start_number is not None:
         raise InputError(f"image format and start number are for folders and names with %04d, not for {path}")
-    if suffix in IMAGE_SETTINGS:
+    if is_picture(suffix):
         return _image_sink(path, source, kind, codec, crf, overwrite, delivery)
     _check_video_target(path, source, overwrite)
     audio = audio_of(audio_from) if audio_from is not None and kind in WITH_AUDIO else None
