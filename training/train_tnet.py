@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shm_stream.errors import InputError
 from shm_stream.preset import get_preset
 from shm_stream.trimap import Trimap
 
 from . import backbones, checkpoint, distributed, options
+from .frozen import freeze_early
 from .parts import add_head, parts_loss
 from .preview import Preview, label_alpha, trimap_alpha
 from .run import CommonOptions, Run, begin
@@ -50,10 +50,16 @@ class Options(CommonOptions):
     extra_share: float = 0.15
     iou_weight: float = 1.0
     """Weight of the IoU term, which counts small people as much as large ones; the paper has none."""
+    edge_weight: float = 0.5
+    """Weight of the edge term, which asks on which side of the edge a pixel lies, in the unknown band above all."""
     parts: Path | None = None
     """A folder that label_parts wrote: clothes get prints, hands come before people, and T-Net also learns parts."""
     parts_weight: float = 0.3
     """Of the parts' cross entropy; with 0 T-Net learns no parts."""
+    things: Path | None = None
+    """A folder that cut_things wrote: pets and things that come before people."""
+    leave_out: Path | None = None
+    """A list of photos not to learn from, `<set>/X` a line; training/doubtful_labels.txt is one."""
     frozen_blocks: int = 0
     frozen_statistics: bool = True
     """The encoder's batch norms keep ImageNet's statistics; not for an encoder that starts from random weights."""
@@ -72,15 +78,6 @@ def fresh_network(o: Options) -> nn.Module:
     return network
 
 
-def freeze_early(network: nn.Module, blocks: int) -> None:
-    """Stops training the stem and the first `blocks` blocks: the largest maps, and long settled when one goes on
-    from trained weights. With 3 blocks a step takes two thirds of the time."""
-    if blocks and not hasattr(network.encoder, "blocks"):
-        raise InputError("--frozen-blocks is for the live preset; leave it at 0")
-    for module in [network.encoder.stem, *network.encoder.blocks[:blocks]] if blocks else []:
-        module.requires_grad_(False)
-
-
 def freeze_statistics(network: nn.Module) -> None:
     """The encoder's batch norms keep their statistics: small batches of mixed scenes estimate them badly."""
     for module in network.encoder.modules():
@@ -94,7 +91,7 @@ def learns_parts(o: Options) -> bool:
 
 def loss_of(network: nn.Module, batch: list[Tensor], o: Options):
     """Named terms: L_t, the cross entropy of the trimap on logits enlarged to the size of the labels, and as far as
-    asked for the IoU term and the cross entropy of the parts; and what gives a preview."""
+    asked for the IoU term, the edge term and the cross entropy of the parts; and what gives a preview."""
     x, labels, alpha, parts = batch
     x = x.contiguous(memory_format=torch.channels_last)
     if learns_parts(o):
@@ -108,6 +105,9 @@ def loss_of(network: nn.Module, batch: list[Tensor], o: Options):
     if o.iou_weight:
         terms["iou"] = iou_loss(logits.softmax(1), alpha, labels != IGNORED)
         total = total + o.iou_weight * terms["iou"]
+    if o.edge_weight:
+        terms["edge"] = edge_loss(logits, alpha, labels != IGNORED)
+        total = total + o.edge_weight * terms["edge"]
     if learns_parts(o):
         terms["parts"] = parts_loss(network, maps[1], parts)
         total = total + o.parts_weight * terms["parts"]
@@ -129,6 +129,21 @@ def iou_loss(trimap: Tensor, alpha: Tensor, counted: Tensor) -> Tensor:
     return 1 - torch.stack(scores).mean()
 
 
+def edge_loss(logits: Tensor, alpha: Tensor, counted: Tensor) -> Tensor:
+    """Cross entropy of alpha and the share of the foreground without the unknown class, F / (F + B).
+
+    Inside the unknown band L_t asks for the unknown class alone. Where colours do not tell the person from what is
+    behind, M-Net depends on T-Net to say on which side of the edge a pixel lies.
+
+    logits   [N, 3, h, w] of the trimap
+    alpha    [N, h, w] 0..1
+    counted  [N, h, w] bool, the pixels to look at
+    """
+    lean = logits[:, Trimap.FOREGROUND] - logits[:, Trimap.BACKGROUND]
+    errors = F.binary_cross_entropy_with_logits(lean, alpha, reduction="none")
+    return (errors * counted).sum() / counted.sum().clamp(min=1)
+
+
 def encoder_and_rest(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     encoder = list(network.encoder.parameters())
     known = {id(p) for p in encoder}
@@ -145,19 +160,20 @@ def train(o: Options) -> bool:
     """Runs the stage and says whether it is complete."""
     device = begin(o)
     network = fresh_network(o)
-    freeze_early(network, o.frozen_blocks)
     if learns_parts(o):
         add_head(network)
     network = network.to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(parameter_groups(network, o), weight_decay=o.weight_decay)
     run = Run(network, optimiser, o.out, o, device)
     network.train()
+    freeze_early(network, o.frozen_blocks, device)
     if o.frozen_statistics:
         freeze_statistics(network)
 
     def samples() -> TNetSamples:
         extra = (o.extra, o.extra_share) if o.extra else None
-        return TNetSamples(o.data, o.size, o.seed, o.cache, o.photos, o.empty, extra, o.parts, o.square)
+        more = {"extra": extra, "parts": o.parts, "things": o.things, "leave_out": o.leave_out}
+        return TNetSamples(o.data, o.size, o.seed, o.cache, o.photos, o.empty, **more, square=o.square)
 
     return run.follow(samples, lambda batch: loss_of(network, batch, o))
 

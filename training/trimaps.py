@@ -9,8 +9,10 @@ from shm_stream.trimap import Trimap
 
 IGNORED = -100
 """Label of pixels that no loss counts (the default of torch's cross entropy)."""
-EMPTY_PRIOR = 0.7
+EMPTY_PRIOR = 0.6
 """How often the prior channel says nothing."""
+STEADY_PRIOR = 0.6
+"""How often it comes from a frame that is nearly the same, where it says something: few cameras are moved about."""
 
 
 def _disc(radius: int) -> np.ndarray:
@@ -45,25 +47,28 @@ def mask_labels(mask: np.ndarray, ring: int) -> np.ndarray:
 def random_prior(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """[H, W] uint8 alpha → [H, W] float32 0..1: the previous frame's alpha as seen from this one.
 
-    Mostly empty, as in a first frame and because a prior makes the sample easy; else the true alpha after motion,
-    growth, blur and loss.
+    Mostly empty, as in a first frame and because a prior makes the sample easy; else the true alpha, either from a
+    steady camera or after motion, growth and more blur. Either may be wrong in places.
     """
     if rng.random() < EMPTY_PRIOR:
         return np.zeros(alpha.shape, np.float32)
-    prior = _moved(alpha, rng)
-    radius = int(rng.integers(0, max(2, len(prior) // 48)))
+    steady = rng.random() < STEADY_PRIOR
+    prior = _moved(alpha, rng, 0.15) if steady else _moved(alpha, rng)
+    radius = 0 if steady else int(rng.integers(0, max(2, len(prior) // 48)))
     if radius:
         prior = (cv2.erode if rng.random() < 0.5 else cv2.dilate)(prior, _disc(radius))
-    prior = cv2.GaussianBlur(prior, (0, 0), rng.uniform(0.8, 2.5))
+    prior = cv2.GaussianBlur(prior, (0, 0), rng.uniform(0.4, 1.0) if steady else rng.uniform(0.8, 2.5))
     for _ in range(rng.poisson(0.6)):
         _spoil(prior, rng)
     return prior.astype(np.float32) / 255
 
 
-def _moved(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _moved(alpha: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
+    """Turned, scaled and shifted at random, by about `strength` times 3 degrees, 4 % and 2.5 % of the sides."""
     height, width = alpha.shape
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 3), np.exp(rng.normal(0, 0.04)))
-    spread = 0.12 if rng.random() < 0.15 else 0.025
+    scale = np.exp(rng.normal(0, 0.04 * strength))
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 3 * strength), scale)
+    spread = strength * (0.12 if rng.random() < 0.15 else 0.025)
     matrix[:, 2] += rng.normal(0, spread, 2) * (width, height)
     return cv2.warpAffine(alpha, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
