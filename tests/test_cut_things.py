@@ -1,5 +1,7 @@
 """Pets and things cut out of photos: what a teacher marks becomes an alpha, doubtful cuts are left out."""
 
+import warnings
+
 import cv2
 import numpy as np
 import pytest
@@ -25,7 +27,9 @@ class Bright(torch.nn.Module):
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
     path = tmp_path_factory.mktemp("teacher") / "bright.onnx"
-    torch.onnx.export(Bright(), (torch.rand(1, 3, 320, 320),), str(path), dynamo=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter announces its successor
+        torch.onnx.export(Bright(), (torch.rand(1, 3, 320, 320),), str(path), dynamo=False)
     return path
 
 

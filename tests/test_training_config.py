@@ -109,7 +109,7 @@ def test_the_paper_s_numbers():
     assert (joint.encoder_rate, joint.tnet_rate, joint.mnet_rate) == (1e-5, 1e-5, 1e-5)
     assert (joint.constant_rate, joint.batch) == (True, 10)
     assert (joint.sharpness, joint.foreground_bias, joint.unknown_bias) == (1, 0, 0), "logits as they are"
-    assert plan["tnet"].iou_weight == 0, "no loss that the paper lacks"
+    assert plan["tnet"].iou_weight == plan["tnet"].edge_weight == 0, "no loss that the paper lacks"
     assert all(plan[stage].photos == 0 for stage in ("tnet", "mnet", "joint")), "composites only"
 
 

@@ -18,15 +18,16 @@ from training.trimaps import IGNORED  # noqa: E402
 def test_stages_log_the_paper_s_terms_and_show_predictions(run_training, training_data, tmp_path):
     """L = L_p + 0.01·L_t, L_p = half of alpha + half of composite; pictures of the batch at every second step."""
     often = {"log_every": 1, "preview_every": 2}
-    run_training(train_tnet, **tnet_options(training_data, tmp_path, 2) | often | {"iou_weight": 0.5, "square": True})
+    weighted = {"iou_weight": 0.5, "edge_weight": 0.25, "square": True}
+    run_training(train_tnet, **tnet_options(training_data, tmp_path, 2) | often | weighted)
     run_training(train_mnet, **mnet_options(training_data, tmp_path, 2) | often | {"rate": 2e-3})
     run_training(train_joint, **joint_options(training_data, tmp_path, 2) | often)
 
     always = {"step", "total", "rate", "images_per_second"}
     tnet, mnet, joint = (read_log(tmp_path / f"{stage}.csv") for stage in ("tnet", "mnet", "joint"))
     for row in tnet:
-        assert row.keys() == always | {"L_t", "iou"}
-        assert row["total"] == pytest.approx(row["L_t"] + 0.5 * row["iou"])
+        assert row.keys() == always | {"L_t", "iou", "edge"}
+        assert row["total"] == pytest.approx(row["L_t"] + 0.5 * row["iou"] + 0.25 * row["edge"])
     for row in mnet + joint:
         assert row["L_p"] == pytest.approx(0.5 * row["alpha"] + 0.5 * row["composite"])
     assert all(row.keys() == always | {"L_p", "alpha", "composite"} and row["total"] == row["L_p"] for row in mnet)
