@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from shm_stream import fuse, native
 # pymatting compiles when it is imported, for a minute or two: less without optimising. What users compiled stays as is.
 os.environ.setdefault("NUMBA_OPT", "0")
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "numba"))
+
+# under nohup the signal of a closed terminal is ignored, and so by every process that a test starts and hangs up on
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 NATIVE_PATHS = [*(path for path in native.paths() if path != native.REFERENCE)]
 if NATIVE_PATHS:
