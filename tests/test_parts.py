@@ -13,7 +13,7 @@ from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.tnet import LiveTNet  # noqa: E402
 from training import label_parts, parts, scenes, train_joint, train_tnet  # noqa: E402
 from training.checkpoint import load  # noqa: E402
-from training.layout import people  # noqa: E402
+from training.layout import people, write_picture  # noqa: E402
 from training.library import load_people  # noqa: E402
 from training.tnet_samples import TNetSamples  # noqa: E402
 from training.trimaps import IGNORED  # noqa: E402
@@ -39,7 +39,7 @@ def labelled(training_data, tmp_path):
         for example in people(training_data, name, "train"):
             person = cv2.imread(str(example.mask), 0) > 127
             image = cv2.imread(str(example.image))
-            label_parts.write(parts.parts_path(tmp_path, example), label_parts.label(image, person, HalfAndHalf()))
+            write_picture(parts.parts_path(tmp_path, example), label_parts.label(image, person, HalfAndHalf()))
     return tmp_path
 
 

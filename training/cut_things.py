@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from shm_stream.errors import InputError, ShmStreamError
+from shm_stream.errors import InputError
 
 from . import options
-from .layout import limit_side, photos, read_rgb, take_split
+from .layout import limit_side, photos, read_rgb, take_split, write_picture
 
 SIDE = 320
 MEAN, STD = np.float32((0.485, 0.456, 0.406)), np.float32((0.229, 0.224, 0.225))
@@ -67,7 +67,6 @@ def is_thing(alpha: np.ndarray) -> bool:
 
 def cut(o: Options) -> None:
     teacher = Saliency(o.teacher, o.threads)
-    o.out.mkdir(parents=True, exist_ok=True)
     kept = seen = 0
     for path in take_split(photos(o.source), "train"):
         if (o.out / f"{path.stem}.jpg").exists():
@@ -77,14 +76,9 @@ def cut(o: Options) -> None:
         seen += 1
         if is_thing(alpha):
             kept += 1
-            write(o.out / f"{path.stem}.alpha.png", np.round(alpha * 255).astype(np.uint8))
-            write(o.out / f"{path.stem}.jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            write_picture(o.out / f"{path.stem}.alpha.png", np.round(alpha * 255).astype(np.uint8))
+            write_picture(o.out / f"{path.stem}.jpg", image)
     print(f"{kept} of {seen} photos gave a thing, in {o.out}")
-
-
-def write(path: Path, picture: np.ndarray) -> None:
-    if not cv2.imwrite(str(path), picture):
-        raise ShmStreamError(f"{path} cannot be written")
 
 
 def main() -> None:

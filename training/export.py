@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from shm_stream.matting_network import SHM
 from shm_stream.preset import get_preset
 
 from . import options
+from .graph import write_graph
 from .train_joint import adjust_logits, load_stage
 
 
@@ -60,30 +60,12 @@ def load_averaged(network: SHM, o: Options) -> SHM:
 
 def export_tnet(network: nn.Module, path: Path) -> Path:
     """ONNX: frame [N, 4, h, w] → logits."""
-    return _export(network, torch.rand(2, 4, 64, 96), "frame", "logits", path)
+    return write_graph(network, torch.rand(2, 4, 64, 96), "frame", ["logits"], path)
 
 
 def export_mnet(network: nn.Module, path: Path, halo: int) -> Path:
     """ONNX: tile [N, 6, H, W] → alpha_raw."""
-    return _export(network, torch.rand(2, 6, 64 + 2 * halo, 96 + 2 * halo), "tile", "alpha_raw", path)
-
-
-def _export(network: nn.Module, example: torch.Tensor, source: str, target: str, path: Path) -> Path:
-    axes = {0: "batch", 2: "height", 3: "width"}
-    with warnings.catch_warnings():
-        # the tracing exporter announces its successor and the constants it leaves unfolded
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network,
-            (example,),
-            str(path),
-            input_names=[source],
-            output_names=[target],
-            dynamic_axes={source: axes, target: dict(axes)},
-            opset_version=17,
-            dynamo=False,
-        )
-    return path
+    return write_graph(network, torch.rand(2, 6, 64 + 2 * halo, 96 + 2 * halo), "tile", ["alpha_raw"], path)
 
 
 def write_manifest(folder: Path, name: str, files: list[Path], facts: dict) -> None:

@@ -12,13 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from shm_stream.errors import ShmStreamError
-
 from . import options
-from .layout import Example, labelled_photos, people, read_grey, read_rgb
+from .layout import Example, labelled_photos, people, read_grey, read_rgb, write_picture
 from .parts import parts_path
 from .teacher import SelfieMulticlass
 
@@ -39,12 +36,6 @@ def label(image: np.ndarray, person: np.ndarray, teacher: SelfieMulticlass) -> n
     return np.where(person, likeliest, np.uint8(0))
 
 
-def write(path: Path, picture: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), picture):
-        raise ShmStreamError(f"{path} cannot be written")
-
-
 def examples(o: Options) -> list[Example]:
     found = [example for name in o.sets.split(",") for example in people(o.data, name, "train")]
     return found + (labelled_photos(o.extra) if o.extra else [])
@@ -57,7 +48,7 @@ def work(o: Options) -> None:
     for example, path in todo:
         image = read_rgb(example.image)
         person = read_grey(example.mask or example.alpha, image.shape[:2]) > 127
-        write(path, label(image, person, teacher))
+        write_picture(path, label(image, person, teacher))
     print(f"{len(todo)} photos labelled in {o.out}")
 
 

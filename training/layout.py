@@ -16,12 +16,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from shm_stream.errors import InputError
+from shm_stream.errors import InputError, ShmStreamError
 from shm_stream.labelled import Example, find_labels, label_paths, photos, take_split
 from shm_stream.labelled import read_label as read_grey
 from shm_stream.source_images import read_image as read_rgb
 
-__all__ = ["Example", "backgrounds", "limit_side", "people", "photos", "read_grey", "read_rgb", "take_split"]
+__all__ = [
+    "Example",
+    "backgrounds",
+    "limit_side",
+    "people",
+    "photos",
+    "read_grey",
+    "read_rgb",
+    "take_split",
+    "write_picture",
+]
 
 
 def people(data: Path, set_name: str, split: str) -> list[Example]:
@@ -56,3 +66,10 @@ def limit_side(image: np.ndarray, side: int) -> np.ndarray:
         return image
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """[H, W] uint8, or [H, W, 3] uint8 RGB; makes the folder. Raises ShmStreamError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
+        raise ShmStreamError(f"{path} cannot be written")

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from shm_stream.errors import ShmStreamError
 from shm_stream.trimap import Trimap
 
+from .layout import write_picture
 from .trimaps import IGNORED
 
 GAP = 4
@@ -56,6 +55,4 @@ def grid(preview: Preview, rows: int = 6) -> np.ndarray:
 
 
 def write(path: Path, preview: Preview) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), cv2.cvtColor(grid(preview), cv2.COLOR_RGB2BGR)):
-        raise ShmStreamError(f"{path} cannot be written")
+    write_picture(path, grid(preview))

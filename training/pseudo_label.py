@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from shm_stream import Matting
@@ -26,7 +25,7 @@ from shm_stream.source import open_source
 from shm_stream.source_images import read_image
 
 from . import options
-from .layout import limit_side
+from .layout import limit_side, write_picture
 from .teacher import SelfieMulticlass
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mts")
@@ -74,10 +73,8 @@ def label(image: np.ndarray, teachers: list) -> tuple[np.ndarray, float]:
 
 def keep(folder: Path, name: str, image: np.ndarray, mask: np.ndarray) -> None:
     """The mask first: a photo with its label is complete, and is not done again."""
-    files = {f"{name}.mask.png": mask, f"{name}.jpg": cv2.cvtColor(image, cv2.COLOR_RGB2BGR)}
-    for file, picture in files.items():
-        if not cv2.imwrite(str(folder / file), picture):
-            raise ShmStreamError(f"{folder / file} cannot be written")
+    write_picture(folder / f"{name}.mask.png", mask)
+    write_picture(folder / f"{name}.jpg", image)
 
 
 def main() -> None:
