@@ -278,6 +278,9 @@ def test_photos_with_doubtful_labels_are_left_out(training_data, tmp_path):
     counts = [[len(one) for one in samples.shown.sets] for samples in (everybody, fewer)]
     assert counts == [[2, 2, 2, 2], [2, 1, 1, 2]], "the first of three is kept for validation"
     assert [len(one) for one in fewer.pasted.sets] == [2, 1, 1]
+    doubtful.write_text("portraits/p1\nportraits/p9\n")
+    with pytest.raises(InputError, match="doubtful.txt names portraits/p9, which is no photo"):
+        TNetSamples(training_data, 64, leave_out=doubtful)
     with pytest.raises(InputError, match="cannot read the list"):
         TNetSamples(training_data, 64, leave_out=tmp_path / "missing.txt")
 

@@ -36,7 +36,8 @@ class MNetSamples(Samples):
     def __init__(self, data: Path, size: int, seed: int = 0, cache: Path | None = None, photos: float = 0.0):
         super().__init__(size, seed)
         self.photos = photos
-        self.people = People(data, {"portraits_soft": 0.65, "portraits": 0.35}, "train", FULL_SIDE, cache, soft=True)
+        sets = {"portraits_soft": 0.65, "portraits": 0.35}
+        self.people = People(data, sets, "train", FULL_SIDE, cache).with_soft_alpha(sets)
         self.backgrounds = load_backgrounds(backgrounds(data, "train"), FULL_SIDE)
 
     def sample(self, rng: np.random.Generator):
@@ -99,7 +100,8 @@ class JointSamples(Samples):
     ):
         super().__init__(size, seed)
         self.patches, self.ratio, self.photos = patches, ratio, photos
-        self.people = People(data, {"portraits_soft": 0.6, "portraits": 0.4}, "train", FULL_SIDE, cache, soft=True)
+        sets = {"portraits_soft": 0.6, "portraits": 0.4}
+        self.people = People(data, sets, "train", FULL_SIDE, cache).with_soft_alpha(sets)
         self.shown = People(data, SHOWN_SETS, "train", FULL_SIDE, cache) if photos else None
         self.backgrounds = load_backgrounds(backgrounds(data, "train"), FULL_SIDE)
 

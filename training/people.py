@@ -16,7 +16,6 @@ from .library import load_people
 class People:
     """Photos of several sets, drawn with given probabilities.
 
-    `soft` leaves out photos without a soft alpha: a hard mask says nothing about edges, so nobody is pasted with one.
     `leave_out` is a file of photos not to draw, `<set>/X` a line.
     """
 
@@ -27,31 +26,33 @@ class People:
         split: str,
         side: int,
         cache: Path | None,
-        soft: bool = False,
         parts: Path | None = None,
         leave_out: Path | None = None,
     ):
         unwanted = names_in(leave_out) if leave_out else set()
-        examples = {name: [e for e in people(data, name, split) if e.alpha or not soft] for name in sets}
-        for name, found in examples.items():
-            examples[name] = [e for e in found if f"{name}/{e.image.stem}" not in unwanted]
-        for name, found in examples.items():
-            if not found:
-                raise _nobody(data, name, soft)
+        photos = {name: {f"{name}/{e.image.stem}": e for e in people(data, name, split)} for name in sets}
+        if unknown := unwanted.difference(*photos.values()):
+            raise InputError(f"{leave_out} names {min(unknown)}, which is no photo of this split; take the line out")
+        examples = [[e for at, e in one.items() if at not in unwanted] for one in photos.values()]
         self.data = data
-        self.sets = [load_people(found, side, cache, parts) for found in examples.values()]
-        self.probabilities = _shares(sets)
+        self.sets = [load_people(found, side, cache, parts) for found in examples]
+        self._share_out(sets, "photos")
 
     def with_soft_alpha(self, sets: dict[str, float]) -> People:
-        """Of these photos those of `sets` with a soft alpha. They are shared, not loaded again."""
+        """Of these photos those of `sets` with a soft alpha: a hard mask says nothing about edges, so nobody is pasted
+        with one. They are shared, not loaded again."""
         chosen = copy.copy(self)
         everybody = [person for one in self.sets for person in one if person.soft]
         chosen.sets = [[person for person in everybody if person.set_name == name] for name in sets]
-        for name, found in zip(sets, chosen.sets):
-            if not found:
-                raise _nobody(self.data, name, True)
-        chosen.probabilities = _shares(sets)
+        chosen._share_out(sets, "photos with a soft alpha")
         return chosen
+
+    def _share_out(self, sets: dict[str, float], what: str) -> None:
+        """Raises InputError when there is nobody of a set to draw."""
+        for name, found in zip(sets, self.sets):
+            if not found:
+                raise InputError(f"{self.data / 'people' / name} has no {what} to train on; add some")
+        self.probabilities = np.array(list(sets.values())) / sum(sets.values())
 
     def add(self, folder: Path, share: float, side: int, cache: Path | None, parts: Path | None = None) -> None:
         """One more set, all of it, drawn with probability `share`."""
@@ -66,15 +67,6 @@ class People:
 def names_in(file: Path) -> set[str]:
     """The lines of a text file. Raises InputError."""
     try:
-        return set(file.read_text(encoding="utf-8").split())
+        return set(file.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the list {file} ({error}); give a text file with <set>/<name> a line") from error
-
-
-def _shares(sets: dict[str, float]) -> np.ndarray:
-    return np.array(list(sets.values())) / sum(sets.values())
-
-
-def _nobody(data: Path, name: str, soft: bool) -> InputError:
-    what = "photos with a soft alpha" if soft else "photos"
-    return InputError(f"{data / 'people' / name} has no {what} to train on; add some")
