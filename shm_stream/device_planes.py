@@ -7,7 +7,7 @@ given back at once: decoders have few surfaces, and frames wait in queues. Encod
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 
 import av
 import numpy as np
@@ -59,6 +59,17 @@ def frame_on_device(planes: DevicePlanes) -> av.VideoFrame:
     """An NV12 frame for an encoder on the planes' device; sides are even."""
     luma, u, v = planes.tensors
     chroma = torch.stack([u, v], -1)
+    there = {}
     if luma.is_cuda:
         torch.cuda.current_stream(luma.device).synchronize()
-    return av.VideoFrame.from_dlpack((luma, chroma), format="nv12")
+        there = {"cuda_context": _torch_context(luma.device.index)}
+    return av.VideoFrame.from_dlpack((luma, chroma), format="nv12", **there)
+
+
+@cache
+def _torch_context(device: int):
+    """PyAV's name for the context that torch uses on a GPU, and that is current where torch has just been used. The
+    primary one, PyAV's own choice, is the same, but FFmpeg refuses it with torch's flags."""
+    from av.video.frame import CudaContext
+
+    return CudaContext(device, primary_ctx=False, current_ctx=True)

@@ -26,13 +26,26 @@ def decoder_settings(device: str, stay: bool = False) -> HWAccel:
     known = hwdevices_available()
     if device not in known:
         raise InputError(f"no decoder for '{device}' is built in here; --hwaccel takes {', '.join(known) or 'nothing'}")
-    owned = {"is_hw_owned": True} if stay else {}
+    owned = {"is_hw_owned": True, "options": _torch_context()} if stay else {}
     return HWAccel(device_type=device, allow_software_fallback=False, **owned)
 
 
-def cannot_decode(path: Path, device: str, error: Exception) -> InputError:
-    """One line for what `av.open` raised. Without a GPU it says "Operation not permitted"."""
-    if isinstance(error, RuntimeError):  # PyAV's own word, once the device is there or need not be
+def _torch_context() -> dict[str, str]:
+    """Has FFmpeg work in torch's context, which becomes that of the calling thread.
+
+    Kernels cannot read the memory of a context of FFmpeg's own. PyAV would ask for the device's primary context: that
+    is torch's, but FFmpeg wants it with other flags and refuses it once torch has begun to use it.
+    """
+    import torch
+
+    torch.empty(1, device=STAYS)
+    return {"primary_ctx": "0", "current_ctx": "1"}
+
+
+def cannot_decode(path: Path, device: str, error: Exception | None = None) -> InputError:
+    """One line for what `av.open` raised, or for a device that opened the file and decodes nothing of it. Without a GPU
+    `av.open` says "Operation not permitted"."""
+    if error is None or isinstance(error, RuntimeError):  # PyAV's own word, once the device is there or need not be
         return InputError(f"{device} cannot decode {path}; leave out --hwaccel")
     missing = isinstance(error, (av.ExternalError, OSError))
     reason = "its driver or the GPU is missing" if missing else error

@@ -12,6 +12,7 @@ import av
 from .deinterlace import deinterlaced
 from .errors import InputError
 from .frame import Frame
+from .hardware_decoder import cannot_decode
 from .upright import Upright
 from .video_container import open_container, seek, video_stream
 from .video_decoding import DecodeProgress, decode_all, rising
@@ -53,6 +54,8 @@ class VideoSource:
     def _read_header(self, container, stream) -> None:
         """Facts from the header and the first frame."""
         first = next(decode_all(container, stream, DecodeProgress()), None)
+        if first is None and self._hwaccel:
+            raise cannot_decode(self.path, self._hwaccel)
         if first is None:
             raise InputError(f"no frame of {self.path} can be decoded; the file is damaged or incomplete")
         if first.interlaced_frame and not self._deinterlace:

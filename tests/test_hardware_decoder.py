@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import av
 import numpy as np
 import pytest
 from av.codec.hwaccel import hwdevices_available
 from media import numbered_picture, write_video
 
-from shm_stream import video_container
+from shm_stream import hardware_decoder, video_container, video_decoding
+from shm_stream.device import missing_for_cuda
 from shm_stream.errors import InputError
 from shm_stream.hardware_decoder import cannot_decode, decoder_settings
 from shm_stream.source import open_source
 from shm_stream.video_codecs import choose_encoding
 
 pytestmark = pytest.mark.timeout(60)
-HAS_CUDA = False
-try:
-    av.codec.CodecContext.create("h264_nvenc", "w").open()
-    HAS_CUDA = True
-except (av.FFmpegError, ValueError):
-    pass
+HAS_CUDA = missing_for_cuda() is None
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +52,24 @@ def test_a_codec_that_the_device_does_not_know(tmp_path):
 def test_the_device_or_an_error_is_asked_for():
     settings = decoder_settings(hwdevices_available()[0])
     assert not settings.allow_software_fallback and not settings.is_hw_owned
+
+
+@pytest.mark.skipif("cuda" not in hwdevices_available(), reason="PyAV without CUDA")
+def test_frames_that_stay_are_decoded_in_the_context_of_torch(monkeypatch):
+    """PyAV's own choice is the primary context, which FFmpeg refuses where torch has begun to use it."""
+    used = []
+    monkeypatch.setattr("torch.empty", lambda size, device: used.append(device))
+    settings = decoder_settings("cuda", stay=True)
+    assert used == ["cuda"] and settings.is_hw_owned and not settings.allow_software_fallback
+    assert hardware_decoder._torch_context() == {"primary_ctx": "0", "current_ctx": "1"}
+
+
+def test_a_device_that_decodes_nothing_of_a_file_is_said(clip, monkeypatch):
+    """As a GPU does with a profile that it does not know, or whose driver lacks the library that decodes."""
+    monkeypatch.setattr(video_container, "decoder_settings", lambda device, stay: None)
+    monkeypatch.setattr(video_decoding, "decode_packet", lambda packet, progress: [])
+    with pytest.raises(InputError, match="cuda cannot decode .*clip.mp4; leave out --hwaccel"):
+        open_source(clip, hwaccel="cuda")
 
 
 def test_every_pass_through_the_file_asks_for_it(clip, monkeypatch):
