@@ -44,6 +44,20 @@ def test_mnet_agrees(runners, size):
     np.testing.assert_allclose(alpha[0], alpha[1], atol=1e-4)
 
 
+def test_batch_norms_are_part_of_the_convolutions(runners):
+    import torch
+
+    from shm_stream.runners.torch import load_network
+
+    plain, folded = load_network("live"), runners[1].network
+    norms = [[m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)] for network in (plain, folded)]
+    assert len(norms[0]) > 60 and norms[1] == []
+    x = torch.from_numpy(picture(1, 4, 64, 96))
+    with torch.inference_mode():
+        torch.testing.assert_close(folded.tnet(x), plain.tnet(x), atol=1e-3, rtol=0)
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in folded.parameters() if p.dim() == 4)
+
+
 def test_openvino_agrees_whatever_shape_came_before(runners):
     pytest.importorskip("openvino", reason="openvino is not installed: pip install 'shm-stream[openvino]'")
     tnet = load_runner("live", "openvino").tnet

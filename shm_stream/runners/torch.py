@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .. import weights
 from ..errors import InputError, WeightsError
@@ -21,6 +23,7 @@ class TorchRunner:
         facts = get_preset(preset)
         self.halo, self.multiple, self.device = facts.halo, facts.multiple, device
         self.network = load_network(preset).to(device)
+        fold_norms(self.network)
 
     @torch.inference_mode()
     def tnet(self, x: np.ndarray) -> np.ndarray:
@@ -44,6 +47,18 @@ def load_network(preset: str):
         reason = str(error).splitlines()[0]
         raise WeightsError(f"weight file {path} does not fit preset '{preset}': {reason}") from error
     return network.eval().to(memory_format=torch.channels_last)
+
+
+def fold_norms(network: nn.Module) -> None:
+    """Make each batch norm after a convolution part of it, 69 of T-Net's 209 operations: on a GPU each takes longer to
+    start than to run. Only for a network in evaluation mode."""
+    for sequence in network.modules():
+        if not isinstance(sequence, nn.Sequential):
+            continue
+        for index, (layer, norm) in enumerate(zip(sequence[:-1], sequence[1:], strict=True)):
+            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                folded = fuse_conv_bn_eval(layer, norm)
+                sequence[index], sequence[index + 1] = folded.to(memory_format=torch.channels_last), nn.Identity()
 
 
 def load(preset: str, device: str) -> TorchRunner:
