@@ -38,7 +38,7 @@ def _torch_context() -> dict[str, str]:
     """
     import torch
 
-    torch.empty(1, device=STAYS)
+    torch.cuda.synchronize(STAYS)  # a thread that has only taken memory from torch has no context yet
     return {"primary_ctx": "0", "current_ctx": "1"}
 
 

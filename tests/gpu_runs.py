@@ -69,7 +69,11 @@ def assert_alike(one, other, *, mean: float = 0.03, scale: float = 1.0) -> None:
     one, other = np.asarray(one), np.asarray(other)
     assert one.shape == other.shape and one.dtype == other.dtype
     errors = np.abs(one.astype(np.float64) - other.astype(np.float64)) / scale
-    assert errors.mean() < mean and (errors > 2).mean() < mean / 30 and errors.max() <= 24
+    assert errors.mean() < mean and (errors > 2).mean() < mean / 30 and errors.max() <= 24, (
+        errors.mean(),
+        (errors > 2).mean(),
+        errors.max(),
+    )
 
 
 def assert_all_alike(made, expected, **limits) -> None:

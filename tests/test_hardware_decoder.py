@@ -58,7 +58,7 @@ def test_the_device_or_an_error_is_asked_for():
 def test_frames_that_stay_are_decoded_in_the_context_of_torch(monkeypatch):
     """PyAV's own choice is the primary context, which FFmpeg refuses where torch has begun to use it."""
     used = []
-    monkeypatch.setattr("torch.empty", lambda size, device: used.append(device))
+    monkeypatch.setattr("torch.cuda.synchronize", used.append)
     settings = decoder_settings("cuda", stay=True)
     assert used == ["cuda"] and settings.is_hw_owned and not settings.allow_software_fallback
     assert hardware_decoder._torch_context() == {"primary_ctx": "0", "current_ctx": "1"}
