@@ -22,7 +22,7 @@ class TorchRunner:
     def __init__(self, preset: str, device: str):
         facts = get_preset(preset)
         self.halo, self.multiple, self.device = facts.halo, facts.multiple, device
-        self.network = load_network(preset).to(device)
+        self.network = load_network(preset).to(device, memory_format=memory_format(device))
         fold_norms(self.network)
 
     @torch.inference_mode()
@@ -34,7 +34,13 @@ class TorchRunner:
         return self.network.mnet(self._upload(x[None]))[0, 0].float().cpu().numpy()
 
     def _upload(self, x: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(x).to(self.device).contiguous(memory_format=torch.channels_last)
+        return torch.from_numpy(x).to(self.device).contiguous(memory_format=memory_format(self.device))
+
+
+def memory_format(device: str) -> torch.memory_format:
+    """Channels last is faster on a CPU. On a GPU it makes cuDNN compile kernels for every size of frames, seconds of
+    them (H100: 3.6 s before the first T-Net, else 0.5 s), and M-Net takes 4.0 ms of 4K instead of 2.4."""
+    return torch.channels_last if device == "cpu" else torch.contiguous_format
 
 
 def load_network(preset: str):
@@ -46,7 +52,7 @@ def load_network(preset: str):
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"weight file {path} does not fit preset '{preset}': {reason}") from error
-    return network.eval().to(memory_format=torch.channels_last)
+    return network.eval()
 
 
 def fold_norms(network: nn.Module) -> None:
@@ -57,8 +63,7 @@ def fold_norms(network: nn.Module) -> None:
             continue
         for index, (layer, norm) in enumerate(zip(sequence[:-1], sequence[1:], strict=True)):
             if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                folded = fuse_conv_bn_eval(layer, norm)
-                sequence[index], sequence[index + 1] = folded.to(memory_format=torch.channels_last), nn.Identity()
+                sequence[index], sequence[index + 1] = fuse_conv_bn_eval(layer, norm), nn.Identity()
 
 
 def load(preset: str, device: str) -> TorchRunner:
