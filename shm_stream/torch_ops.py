@@ -15,6 +15,7 @@ from torch import Tensor
 
 from . import fuse, fuse_reference, native
 from .fuse_arguments import ABSENT, matrix_numbers
+from .torch_operator import operator
 
 CUDA_KERNELS = "cuda"
 CUDA_REFERENCE = "cuda-reference"
@@ -34,7 +35,7 @@ def cuda_path() -> str:
     return CUDA_KERNELS
 
 
-@torch.library.custom_op("shm_stream::fuse_composite", mutates_args=(), device_types="cpu")
+@operator("fuse_composite(Tensor logits, Tensor alpha_raw, Tensor frame, Tensor background) -> (Tensor, Tensor)")
 def fuse_composite(logits: Tensor, alpha_raw: Tensor, frame: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
     """(composite [H, W, 3] uint8, alpha [H, W] float32) of logits [3, h, w] float32, alpha_raw [H, W] float32 and
     frame, background [H, W, 3] uint8. Only alpha is differentiable, with respect to logits and alpha_raw."""
@@ -51,7 +52,7 @@ def fuse_composite(logits: Tensor, alpha_raw: Tensor, frame: Tensor, background:
     return composite, alpha
 
 
-@fuse_composite.register_kernel("cuda")
+@fuse_composite.cuda
 def _fuse_composite_cuda(logits: Tensor, alpha_raw: Tensor, frame: Tensor, background: Tensor):
     _check_fuse(logits, alpha_raw, frame, background)
     if cuda_path() == CUDA_REFERENCE:
@@ -70,7 +71,7 @@ def launch_fuse(launch: Callable, logits: Tensor, alpha_raw: Tensor, frame: Tens
     return composite, alpha
 
 
-@fuse_composite.register_fake
+@fuse_composite.fake
 def _fuse_composite_fake(logits: Tensor, alpha_raw: Tensor, frame: Tensor, background: Tensor):
     return _fuse_outputs(alpha_raw)
 
@@ -90,10 +91,10 @@ def _backward(ctx, _grad_composite, grad_alpha):
     return *gradients, None, None
 
 
-fuse_composite.register_autograd(_backward, setup_context=_save_inputs)
+fuse_composite.gradient(_backward, _save_inputs)
 
 
-@torch.library.custom_op("shm_stream::gather", mutates_args=(), device_types="cpu")
+@operator("gather(Tensor frame, Tensor logits, SymInt top, SymInt left, SymInt height, SymInt width) -> Tensor")
 def gather(frame: Tensor, logits: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
     """M-Net's input [6, height, width] float32 of frame [H, W, 3] uint8 and logits [3, h, w] float32."""
     _check_gather(frame, logits, height, width)
@@ -104,7 +105,7 @@ def gather(frame: Tensor, logits: Tensor, top: int, left: int, height: int, widt
     return out
 
 
-@gather.register_kernel("cuda")
+@gather.cuda
 def _gather_cuda(frame: Tensor, logits: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
     _check_gather(frame, logits, height, width)
     if cuda_path() == CUDA_REFERENCE:
@@ -121,7 +122,7 @@ def launch_gather(launch: Callable, frame: Tensor, logits: Tensor, top: int, lef
     return out
 
 
-@gather.register_fake
+@gather.fake
 def _gather_fake(frame: Tensor, logits: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
     return _gather_output(logits, height, width)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from . import fuse, fuse_reference, native
 from .colour import ColourTags
 from .fuse_arguments import ABSENT, matrix_numbers
+from .torch_operator import operator
 from .torch_ops import (
     CUDA_REFERENCE,
     check_alphas,
@@ -30,7 +31,10 @@ SAME = ColourTags()
 """Stands for whatever matrix and range the pictures of a composite have: it does not depend on them."""
 
 
-@torch.library.custom_op("shm_stream::fuse_composite_planes", mutates_args=(), device_types="cpu")
+@operator(
+    "fuse_composite_planes(Tensor logits, Tensor alpha_raw, Tensor[] frame, Tensor[] background)"
+    " -> (Tensor, Tensor, Tensor, Tensor)"
+)
 def fuse_composite_planes(
     logits: Tensor, alpha_raw: Tensor, frame: list[Tensor], background: list[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -44,7 +48,7 @@ def fuse_composite_planes(
     return outputs
 
 
-@fuse_composite_planes.register_kernel("cuda")
+@fuse_composite_planes.cuda
 def _fuse_composite_planes_cuda(logits: Tensor, alpha_raw: Tensor, frame: list[Tensor], background: list[Tensor]):
     _check_fuse(logits, alpha_raw, frame, background)
     if cuda_path() == CUDA_REFERENCE:
@@ -64,12 +68,15 @@ def launch_fuse_planes(launch: Callable, logits: Tensor, alpha_raw: Tensor, fram
     return outputs
 
 
-@fuse_composite_planes.register_fake
+@fuse_composite_planes.fake
 def _fuse_composite_planes_fake(logits: Tensor, alpha_raw: Tensor, frame: list[Tensor], background: list[Tensor]):
     return _fuse_outputs(alpha_raw)
 
 
-@torch.library.custom_op("shm_stream::gather_planes", mutates_args=(), device_types="cpu")
+@operator(
+    "gather_planes(Tensor[] frame, SymInt matrix, SymInt colour_range, Tensor logits,"
+    " SymInt top, SymInt left, SymInt height, SymInt width) -> Tensor"
+)
 def gather_planes(
     frame: list[Tensor], matrix: int, colour_range: int, logits: Tensor, top: int, left: int, height: int, width: int
 ) -> Tensor:
@@ -81,7 +88,7 @@ def gather_planes(
     return out
 
 
-@gather_planes.register_kernel("cuda")
+@gather_planes.cuda
 def _gather_planes_cuda(
     frame: list[Tensor], matrix: int, colour_range: int, logits: Tensor, top: int, left: int, height: int, width: int
 ) -> Tensor:
@@ -102,7 +109,7 @@ def launch_gather_planes(launch: Callable, frame, tags: ColourTags, logits: Tens
     return out
 
 
-@gather_planes.register_fake
+@gather_planes.fake
 def _gather_planes_fake(
     frame: list[Tensor], matrix: int, colour_range: int, logits: Tensor, top: int, left: int, height: int, width: int
 ) -> Tensor:

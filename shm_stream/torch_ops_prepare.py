@@ -10,12 +10,13 @@ from torch import Tensor
 from . import native, prepare, prepare_reference
 from .colour import ColourTags
 from .fuse_arguments import ABSENT, matrix_numbers
+from .torch_operator import operator
 from .torch_ops import CUDA_REFERENCE, check_tensor, cuda_path, on_stream, plane_of
 from .torch_ops_planes import check_planes, numpy_planes
 from .yuv_planes import unit_matrix
 
 
-@torch.library.custom_op("shm_stream::prepare", mutates_args=(), device_types="cpu")
+@operator("prepare(Tensor[] frame, SymInt matrix, SymInt colour_range, SymInt height, SymInt width) -> Tensor")
 def prepare_frame(frame: list[Tensor], matrix: int, colour_range: int, height: int, width: int) -> Tensor:
     """[height, width, 3] uint8 RGB of a frame, one tensor [H, W, 3] or three of planes Y, U, V, all uint8; `matrix` and
     `colour_range` are those of `ColourTags`, and of no interest for RGB."""
@@ -25,7 +26,7 @@ def prepare_frame(frame: list[Tensor], matrix: int, colour_range: int, height: i
     return torch.from_numpy(prepare.prepare(picture, height, width))
 
 
-@prepare_frame.register_kernel("cuda")
+@prepare_frame.cuda
 def _prepare_cuda(frame: list[Tensor], matrix: int, colour_range: int, height: int, width: int) -> Tensor:
     _check(frame, height, width)
     tags = ColourTags(matrix, colour_range)
@@ -48,7 +49,7 @@ def launch_prepare(launch: Callable, frame: list[Tensor], tags: ColourTags, heig
     return out
 
 
-@prepare_frame.register_fake
+@prepare_frame.fake
 def _prepare_fake(frame: list[Tensor], matrix: int, colour_range: int, height: int, width: int) -> Tensor:
     return _output(frame, height, width)
 

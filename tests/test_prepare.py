@@ -125,7 +125,7 @@ def test_the_torch_operator_and_the_launch_give_the_same(kind):
     tags = case.frame.tags if kind is PlanarCase else ColourTags()
     expected, frame, numbers = prepare(case.frame, 9, 20), tensors(case.frame), (tags.matrix, tags.range, 9, 20)
     assert np.array_equal(prepare_frame(frame, *numbers).numpy(), expected)
-    torch.library.opcheck(prepare_frame, (frame, *numbers))
+    torch.library.opcheck(torch.ops.shm_stream.prepare.default, (frame, *numbers))
     if native.load() is not None:
         launch = functools.partial(native.load().prepare_emulated, (8, 32))
         made = torch_ops_prepare.launch_prepare(launch, frame, tags, 9, 20)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -150,6 +152,18 @@ def test_missing_gpu_is_said():
     if hasattr(native.load(), "fuse_cuda"):
         with pytest.raises(RuntimeError, match="CUDA: "):
             native.load().fuse_cuda(0, 0, 0, (1, 1), (1, 1), (0, 0), *[((0, 0), (0, 0), (0, 0), 0)] * 3, (0, 0), (0, 0))
+
+
+def test_the_first_call_does_not_import_the_compiler():
+    """As operators made by `torch.library.custom_op` do, for seconds."""
+    code = (
+        "import sys, torch; from shm_stream import torch_ops, torch_ops_planes, torch_ops_prepare as p\n"
+        "frame = torch.zeros(8, 8, 3, dtype=torch.uint8); logits = torch.zeros(3, 4, 4)\n"
+        "torch_ops.gather(frame, logits, 0, 0, 8, 8); p.prepare_frame([frame], 0, 0, 4, 4)\n"
+        "torch_ops.fuse_composite(logits.requires_grad_(), torch.zeros(8, 8), frame, frame)[1].sum().backward()\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 @pytest.mark.needs_cuda
