@@ -37,6 +37,20 @@ class TorchStandIn(StandInRunner):
         return np.ascontiguousarray(x[0, 4:-4, 4:-4])
 
 
+def multiply_in_tf32(network) -> None:
+    """Let the convolutions of a torch network on the CPU round what they multiply to 11 bits, as those of a GPU do."""
+    import torch
+
+    def rounded(values):
+        bits = values.detach().contiguous().view(torch.int32)
+        return ((bits + 0xFFF + (bits >> 13 & 1)) & ~0x1FFF).view(torch.float32)
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.weight.data = rounded(module.weight)
+            module.register_forward_pre_hook(lambda module, inputs: (rounded(inputs[0]),))
+
+
 class RecordedStreams:
     """Stand-ins for CUDA streams and events that note what is asked of them, in order."""
 

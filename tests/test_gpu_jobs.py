@@ -5,56 +5,32 @@ from __future__ import annotations
 import json
 import shutil
 
-import av
 import numpy as np
 import pytest
 from batch_runs import read_manifest
-from gpu_runs import CLIP, DEVICE, assert_alike
+from gpu_jobs import FRAMES, JOBS, assert_files_alike, job_files, pictures
+from gpu_runs import CLIP, DEVICE
 from training_setup import mnet_options, read_log, tnet_options
 
 from shm_stream import cli, matte_video
-from shm_stream.controls import Controls
 from shm_stream.doctor import OK
 from shm_stream.doctor_engine import check_gpu
-from shm_stream.job import Job
-from shm_stream.job_options import JobOptions
 
 pytestmark = [pytest.mark.needs_cuda, pytest.mark.timeout(180)]
-FRAMES = 12
-ENDS = ("output", "alpha", "foreground")
-"""The options that name files, here by their ends."""
-
-
-def pictures(path, pix_fmt: str = "rgb24") -> np.ndarray:
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format=pix_fmt) for frame in container.decode(video=0)])
 
 
 def on_both(folder, pix_fmt="rgb24", **options) -> None:
     """The same job on the GPU and on the CPU; every file has the same pictures."""
-    made = {}
+    made = []
     for device in (DEVICE, "cpu"):
-        paths = {kind: folder / f"{device}_{kind}{end}" for kind, end in options.items() if kind in ENDS}
-        with Job(JobOptions(input=CLIP, frames=FRAMES, device=device, **(options | paths))) as job:
-            report = job.run()
-        assert report.frames == FRAMES and report.device == ("cpu" if device == "cpu" else "cuda:0")
+        report, files = job_files(folder / device, pix_fmt, device=device, **options)
+        assert report.device == ("cpu" if device == "cpu" else "cuda:0")
         assert device == "cpu" or report.kernel == "cuda"
-        made[device] = {kind: pictures(path, pix_fmt) for kind, path in paths.items()}
-    scale = 257 if made["cpu"][next(iter(made["cpu"]))].dtype == np.uint16 else 1
-    for kind, expected in made["cpu"].items():
-        assert len(expected) == FRAMES and expected.std() > 5 * scale
-        assert_alike(made[DEVICE][kind], expected, scale=scale, mean=0.1)
+        made.append(files)
+    assert_files_alike(*made)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"bg": "#405060", "output": ".mkv", "alpha": ".mkv", "codec": "ffv1"},
-        {"bg": "blur:30", "output": ".mkv", "codec": "ffv1", "controls": Controls(temporal=60), "lookahead": 1},
-        {"bg": "teal", "output": ".mkv", "foreground": ".mkv", "codec": "ffv1", "controls": Controls(shrink=2)},
-    ],
-    ids=["colour", "steadied", "edges"],
-)
+@pytest.mark.parametrize("options", JOBS.values(), ids=[*JOBS])
 def test_jobs_are_those_of_the_cpu(tmp_path, options):
     on_both(tmp_path, **options)
 
