@@ -13,7 +13,8 @@ import cv2
 import pytest
 from stand_ins import numbered_clip
 
-from shm_stream import machine, native
+from shm_stream import device, machine, native
+from shm_stream.runners import load_runner
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -164,6 +165,38 @@ def test_kernels_on_planes_and_rgb(tmp_path):
     times = {row["operation"]: row["min_ms"] for row in json.loads(target.read_text())["rows"]}
     assert {"fuse_composite", "gather", "planes", "planes, person", "gather planes", "memcpy planes"} <= {*times}
     assert min(times.values()) > 0
+
+
+def test_without_a_gpu_there_is_one_line(run_here, monkeypatch):
+    monkeypatch.setattr(device, "missing_for_cuda", lambda index=0: "the NVIDIA driver finds no GPU")
+    assert "device 'cuda' cannot be used: the NVIDIA driver finds no GPU" in the_error(run_here("bench_gpu"), 2)
+    assert "this measures a GPU" in the_error(run_here("bench_gpu", "--device", "auto"), 2)
+    assert "--runs must be 1 or more" in the_error(run_here("bench_gpu", "--runs", 0), 2)
+
+
+def test_the_pieces_of_a_gpu_fit_together(monkeypatch):
+    """On CPU tensors: as many of them as a frame has, and none fails."""
+    torch = pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import bench_gpu
+
+    pieces = bench_gpu.pieces(load_runner("live", "torch", "cpu"), (301, 535))
+    with torch.inference_mode():
+        made = {name: piece() for name, piece in pieces.items()}
+    assert made["upload RGB"].shape == (301, 535, 3)
+    assert [plane.shape[0] for plane in made["download planes"]] == [301, 151, 151]
+    assert made["prepare planes"].shape == made["prepare RGB"].shape == (192, 352, 3) and "T-Net 192x352" in made
+    assert made["M-Net"].shape[-2] >= 301 and made["alpha to 8 bits"].shape == (301, 535)
+
+
+@pytest.mark.needs_cuda
+def test_a_gpu_is_measured(tmp_path):
+    target = tmp_path / "gpu.json"
+    code, lines, err = run("bench_gpu", "--sizes", "720p", "--runs", "3", "--json", target)
+    assert (code, err) == (0, "")
+    found = json.loads(target.read_text())
+    assert found["machine"]["kernels"] == "cuda" and found["machine"]["copied_gb_per_second"] > 10
+    assert len(found["rows"]) == 12 and min(row["gpu_ms"] for row in found["rows"]) > 0
 
 
 def test_every_control_has_its_price():
