@@ -9,7 +9,9 @@ import av
 from .errors import InputError
 from .hardware_decoder import cannot_decode, decoder_settings
 
-THREADS = 2  # of the decoder; slice threads add no delay and end cleanly when a run stops early
+THREADS = 2
+"""Of the decoder, for slices: they add no delay and end cleanly when a run stops early. With threads for frames,
+damaged H.264 gives other pictures from run to run, and another number of them than with slices."""
 LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Titles that are not UTF-8 must not stop a video; PyAV from 19 on always takes them."""
 
