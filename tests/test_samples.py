@@ -245,6 +245,9 @@ def test_a_step_has_one_shape_and_all_shapes_that_t_net_reads_come(training_data
     shapes = [samples[step, 0][0].shape[1:] for step in range(25)]
     assert shapes == [samples[step, 1][0].shape[1:] for step in range(25)]
     assert set(shapes) == {tnet_shape(*proportions, 96) for proportions in PROPORTIONS}
+    several = TNetSamples(training_data, 96, sizes=(64, 128))
+    possible = {tnet_shape(*proportions, size) for proportions in PROPORTIONS for size in (64, 128)}
+    assert {several.shape(step) for step in range(80)} == possible
     square = TNetSamples(training_data, 50, seed=3, square=True)
     assert {tuple(square[step, 0][0].shape) for step in range(5)} == {(4, 50, 50)}
 

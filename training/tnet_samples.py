@@ -61,18 +61,20 @@ class TNetSamples(Samples):
         things: Path | None = None,
         leave_out: Path | None = None,
         square: bool = False,
+        sizes: tuple[int, ...] = (),
     ):
         """`photos` and `empty` are shares of photos as they are and of scenes without people; the rest is pasted.
 
         `extra` is a folder of further labelled photos, and its share of the photos as they are. `parts` is a folder
         that `label_parts` wrote: it also allows prints on clothes and hands. `things` is a folder that `cut_things`
         wrote, `leave_out` a list of photos whose labels are not to be trusted. `square` samples are [size, size],
-        whatever T-Net would read.
+        whatever T-Net would read. With `sizes` every step is drawn at one of these instead of `size`.
         """
         super().__init__(size, seed)
+        self.sizes = sizes or (size,)
         self.photos, self.empty, self.square = photos, empty, square
         self.knows_parts = parts is not None
-        side = max(2 * size, PHOTO_SIDE)
+        side = max(2 * max(self.sizes), PHOTO_SIDE)
         self.shown = People(data, TNET_SETS, "train", side, cache, parts=parts, leave_out=leave_out)
         self.pasted = self.shown.with_soft_alpha(PASTE_SETS)
         if extra:
@@ -86,11 +88,11 @@ class TNetSamples(Samples):
         return self.sample(np.random.default_rng((self.seed, *at)), self.shape(at[0]))
 
     def shape(self, step: int) -> tuple[int, int]:
-        """(h, w) of the samples of a step, about `size` squared pixels."""
-        if self.square:
-            return self.size, self.size
-        chosen = np.random.default_rng((self.seed, step)).choice(len(PROPORTIONS), p=list(PROPORTIONS.values()))
-        return tnet_shape(*list(PROPORTIONS)[chosen], self.size)
+        """(h, w) of the samples of a step, about its size squared in pixels."""
+        rng = np.random.default_rng((self.seed, step))
+        chosen = rng.choice(len(PROPORTIONS), p=list(PROPORTIONS.values()))
+        size = int(rng.choice(self.sizes))
+        return (size, size) if self.square else tnet_shape(*list(PROPORTIONS)[chosen], size)
 
     def scene(self, rng: np.random.Generator, shape: tuple[int, int]) -> scenes.Scene:
         kind = rng.random()

@@ -35,6 +35,8 @@ class Options(CommonOptions):
     backbone: Path | None = None
     """ImageNet weights of the paper's encoder, in torchvision's naming."""
     size: int = 224
+    sizes: tuple[int, ...] = ()
+    """Several sizes, of which every step takes one by chance, instead of one for all."""
     square: bool = False
     """Samples of `size` x `size` (paper, section 4.4) instead of the shapes that T-Net reads frames at."""
     batch: int = 32
@@ -173,7 +175,7 @@ def train(o: Options) -> bool:
     def samples() -> TNetSamples:
         extra = (o.extra, o.extra_share) if o.extra else None
         more = {"extra": extra, "parts": o.parts, "things": o.things, "leave_out": o.leave_out}
-        return TNetSamples(o.data, o.size, o.seed, o.cache, o.photos, o.empty, **more, square=o.square)
+        return TNetSamples(o.data, o.size, o.seed, o.cache, o.photos, o.empty, **more, square=o.square, sizes=o.sizes)
 
     return run.follow(samples, lambda batch: loss_of(network, batch, o))
 
