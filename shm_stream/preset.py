@@ -18,12 +18,19 @@ class Preset:
     """M-Net's output height and width are multiples of this."""
     uses_prior: bool
     """Whether T-Net reads the previous frame's alpha."""
+    encoder: int | None = None
+    """Which EfficientNet-Lite T-Net is made of: 0 to 2. None: the networks are the paper's."""
+
+    @property
+    def local_mnet(self) -> bool:
+        """Whether M-Net is the local colour model, which the native kernel draws and ONNX can hold."""
+        return self.encoder is not None
 
     def build(self):
         """A fresh `SHM` network (imports torch)."""
         from .matting_network import SHM
 
-        if self.name == "paper":
+        if self.encoder is None:
             from .mnet_paper import PaperMNet
             from .tnet_paper import PaperTNet
 
@@ -31,11 +38,11 @@ class Preset:
         from .mnet import LiveMNet
         from .tnet import LiveTNet
 
-        return SHM(LiveTNet(), LiveMNet())
+        return SHM(LiveTNet(self.encoder), LiveMNet())
 
 
 PRESETS = {
-    "live": Preset("live", tnet_size=256, halo=20, multiple=4, uses_prior=True),
+    "live": Preset("live", tnet_size=256, halo=20, multiple=4, uses_prior=True, encoder=0),
     "paper": Preset("paper", tnet_size=800, halo=0, multiple=1, uses_prior=False),
 }
 

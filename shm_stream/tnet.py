@@ -1,4 +1,4 @@
-"""T-Net of the `live` preset: EfficientNet-Lite0, pyramid pooling, light decoder."""
+"""T-Net of the `live` preset: EfficientNet-Lite, pyramid pooling, light decoder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .efficientnet_lite import FEATURE_CHANNELS, EfficientNetLite0
+from .efficientnet_lite import EfficientNetLite
 from .layers import Normalise, conv_bn, separable
 
 
@@ -53,14 +53,15 @@ class LiveTNet(nn.Module):
 
     stride = 2
 
-    def __init__(self):
+    def __init__(self, variant: int = 0):
+        """`variant` of the encoder, EfficientNet-Lite0 to Lite2."""
         super().__init__()
         self.normalise = Normalise((127 / 255,) * 3 + (0.0,), (128 / 255,) * 3 + (1.0,))
-        self.encoder = EfficientNetLite0(channels_in=4)
-        self.context = PyramidPooling(FEATURE_CHANNELS[4], 128)
+        self.encoder = EfficientNetLite(variant, channels_in=4)
+        *fine, coarse = self.encoder.feature_channels
+        self.context = PyramidPooling(coarse, 128)
         widths = (96, 64, 32, 24)
-        fine = FEATURE_CHANNELS[3::-1]
-        self.up = nn.ModuleList(UpBlock(c, f, w) for c, f, w in zip((128,) + widths, fine, widths))
+        self.up = nn.ModuleList(UpBlock(c, f, w) for c, f, w in zip((128,) + widths, reversed(fine), widths))
         self.head = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

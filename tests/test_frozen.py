@@ -8,7 +8,7 @@ pytest.importorskip("onnx")
 
 from training_setup import read_log, tnet_options, without_speed  # noqa: E402
 
-from shm_stream.efficientnet_lite import EfficientNetLite0  # noqa: E402
+from shm_stream.efficientnet_lite import EfficientNetLite  # noqa: E402
 from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.preset import get_preset  # noqa: E402
 from shm_stream.tnet import LiveTNet  # noqa: E402
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize("count", [0, 1, 6, 11, 16])
 def test_early_and_late_blocks_make_the_whole(count):
-    encoder, x = EfficientNetLite0(4).eval(), torch.rand(1, 4, 64, 96)
+    encoder, x = EfficientNetLite(channels_in=4).eval(), torch.rand(1, 4, 64, 96)
     with torch.inference_mode():
         whole, (*early, last) = encoder(x), encoder.early(x, count)
         joined = early + encoder.late(last, count)
@@ -49,7 +49,7 @@ def test_frozen_blocks_give_what_they_gave_and_the_others_learn(size):
 def test_only_the_live_network_has_blocks():
     paper = get_preset("paper").build().tnet
     freeze_early(paper, 0, CPU)
-    with pytest.raises(InputError, match="--frozen-blocks is for the live preset"):
+    with pytest.raises(InputError, match="--frozen-blocks is not for the paper preset"):
         freeze_early(paper, 1, CPU)
 
 

@@ -190,7 +190,7 @@ def test_it_draws_for_the_usual_runners_where_kernels_are_used(monkeypatch):
 
 @pytest.mark.parametrize(
     ("preset", "device", "message"),
-    [("paper", "cpu", "only preset live, not 'paper'"), ("live", "cuda:0", "on the cpu, not on 'cuda:0'")],
+    [("paper", "cpu", "does not know the M-Net of preset 'paper'"), ("live", "cuda:0", "on the cpu, not on 'cuda:0'")],
 )
 def test_what_it_cannot_run_is_said(preset, device, message):
     with pytest.raises(InputError, match=message):

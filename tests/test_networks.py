@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
-from shm_stream.efficientnet_lite import FEATURE_CHANNELS, EfficientNetLite0  # noqa: E402
+from shm_stream.efficientnet_lite import EfficientNetLite  # noqa: E402
 from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.matting_network import fuse, upsample_trimap  # noqa: E402
 from shm_stream.mnet import BLOCK, HALO  # noqa: E402
@@ -101,19 +101,23 @@ class TestPaperMNet:
 
 
 class TestLiveTNet:
-    def test_encoder_is_lite0(self):
-        # EfficientNet-Lite0 has 4.652 M parameters; its head (1280·320 + 2·1280 + 1281·1000) is not used
-        assert count(EfficientNetLite0()) == 4_652_008 - (1280 * 320 + 2 * 1280 + 1281 * 1000)
+    @pytest.mark.parametrize(("variant", "parameters"), [(0, 4_652_008), (1, 5_416_680), (2, 6_092_072)])
+    def test_encoders_have_the_parameters_of_the_published_ones(self, variant, parameters):
+        encoder = EfficientNetLite(variant)
+        head = 1280 * encoder.feature_channels[-1] + 2 * 1280 + 1281 * 1000  # not used here
+        assert count(encoder) == parameters - head
 
-    def test_features_and_strides(self, live):
+    @pytest.mark.parametrize(("variant", "channels"), [(0, [16, 24, 40, 112, 320]), (2, [16, 24, 48, 120, 352])])
+    def test_features_and_strides(self, variant, channels):
+        encoder = EfficientNetLite(variant, channels_in=4)
         with torch.no_grad():
-            features = live.tnet.encoder(torch.rand(1, 4, 64, 96))
-        assert [f.shape[1] for f in features] == list(FEATURE_CHANNELS)
+            features = encoder(torch.rand(1, 4, 64, 96))
+        assert [f.shape[1] for f in features] == encoder.feature_channels == channels
         assert [64 // f.shape[2] for f in features] == [2, 4, 8, 16, 32]
 
     def test_same_padding_is_tensorflow(self):
         """With TensorFlow's padding, output (0, 0) of a strided 3x3 is centred on input (1, 1) and reads 0..2."""
-        stem = EfficientNetLite0().stem[:2]
+        stem = EfficientNetLite().stem[:2]
         x = torch.zeros(1, 3, 8, 8)
         with torch.no_grad():
             x[0, 0, 2, 2] = 1
@@ -123,8 +127,8 @@ class TestLiveTNet:
 
     def test_imagenet_file_loads(self):
         """A state dict named and ordered as in the PyPI package: values land by position, prior channel at zero."""
-        network = EfficientNetLite0(channels_in=4)
-        reference = EfficientNetLite0(channels_in=3).state_dict()
+        network = EfficientNetLite(channels_in=4)
+        reference = EfficientNetLite(channels_in=3).state_dict()
         file = {f"_{i}": torch.full(v.shape, i + 1, dtype=v.dtype) for i, v in enumerate(reference.values())}
         file |= {"_conv_head.weight": torch.zeros(1), "_bn1.weight": torch.zeros(1), "_fc.bias": torch.zeros(1)}
         network.load_imagenet(file)

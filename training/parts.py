@@ -45,7 +45,7 @@ def read_parts(path: Path, size: tuple[int, int]) -> np.ndarray:
 def add_head(tnet: nn.Module) -> None:
     """Gives T-Net a head for parts, on the feature map of stride 8. Raises InputError for a T-Net without `decode`."""
     if not hasattr(tnet, "decode"):
-        raise InputError("--parts is for the live preset; leave it out")
+        raise InputError("--parts is not for the paper preset; leave it out")
     tnet.add_module(HEAD, nn.Conv2d(tnet.up[1].channels, len(PARTS), 1))
 
 

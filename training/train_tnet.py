@@ -68,11 +68,12 @@ class Options(CommonOptions):
 
 
 def fresh_network(o: Options) -> nn.Module:
-    network = get_preset(o.preset).build().tnet
+    preset = get_preset(o.preset)
+    network = preset.build().tnet
     if o.init:
         checkpoint.load_part(network, o.init, "tnet")
-    elif o.preset == "live":
-        backbones.load_efficientnet(network.encoder)
+    elif preset.encoder is not None:
+        backbones.load_efficientnet(network.encoder, preset.encoder)
     elif o.backbone:
         backbones.load_resnet(network.encoder, o.backbone)
     elif distributed.rank() == 0:

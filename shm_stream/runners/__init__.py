@@ -38,11 +38,11 @@ class Runner(Protocol):
 
 
 def default_runner(device: str, preset: str) -> str:
-    """The fastest one there: torch on a GPU; on a CPU onnxruntime, or for `live`, if kernels are compiled, openvino
-    where it is installed and else native."""
+    """The fastest one there: torch on a GPU; on a CPU onnxruntime, or where the native kernel can draw the preset's
+    M-Net, openvino if that is installed and else native."""
     if device != "cpu":
         return "torch"
-    if preset != "live" or path_name() == REFERENCE:
+    if not get_preset(preset).local_mnet or path_name() == REFERENCE:
         return "onnxruntime"
     return "openvino" if find_spec("openvino") else "native"
 

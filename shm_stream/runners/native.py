@@ -1,4 +1,4 @@
-"""T-Net in onnxruntime, M-Net in the native kernel: the default on CPUs for the `live` preset, without torch."""
+"""T-Net in onnxruntime, M-Net in the native kernel: the default on CPUs, without torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ M_NET = "mnet."
 
 
 class NativeRunner:
-    """M-Net of the `live` preset in the native kernel, its T-Net by a function."""
+    """A local M-Net in the native kernel, its T-Net by a function."""
 
     device = "cpu"
 
@@ -27,9 +27,9 @@ class NativeRunner:
         """`open_tnet`: preset and number of threads → what `Runner.tnet` is. Raises InputError, WeightsError."""
         if device != "cpu":
             raise InputError(f"runner {name} works on the cpu, not on '{device}'; use --runner torch")
-        if preset != "live":
-            raise InputError(f"runner {name} knows only preset live, not '{preset}'; use --runner onnxruntime")
         facts = get_preset(preset)
+        if not facts.local_mnet:
+            raise InputError(f"runner {name} does not know the M-Net of preset '{preset}'; use --runner torch")
         self.name, self.halo, self.multiple = name, facts.halo, facts.multiple
         self.threads = threads = threads_of_a_network()
         self.draw = MNetKernel(_load_parameters(preset), threads=threads).draw
