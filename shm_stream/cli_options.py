@@ -16,7 +16,6 @@ from .delivery import PREMULTIPLIED, STRAIGHT, TARGETS
 from .errors import InputError
 from .live_target import OBS_PORT, STDOUT_FORMATS
 from .obs_setup import FOUND
-from .preset import PRESETS
 from .runners import RUNNERS
 
 if TYPE_CHECKING:
@@ -133,7 +132,8 @@ def add_delivery(parser: Parser) -> None:
 def add_networks(parser: Parser):
     """Add the options that choose networks and what runs them; returns their group."""
     group = parser.add_argument_group("networks")
-    group.add_argument("--preset", default="live", help=f"{' or '.join(PRESETS)} (default: live)")
+    presets = "live, studio (better mattes, half as fast or less) or paper (default: live)"
+    group.add_argument("--preset", metavar="NAME", default="live", help=presets)
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     group.add_argument("--runner", choices=[*RUNNERS], help="what runs the networks (default: the fastest there)")
     group.add_argument("--tnet-size", metavar="N", type=_whole, help="T-Net reads about N x N pixels of each frame")

@@ -28,7 +28,7 @@ from .work import Work
 class Matting:
     """A preset's networks, loaded once. Safe to use from one thread at a time.
 
-    preset     "live" or "paper"
+    preset     "live", "studio" or "paper"
     device     "auto", "cpu", "cuda" or "cuda:N"
     runner     "native", "onnxruntime", "openvino", "torch" or None for the fastest there
     tnet_size  T-Net's input has about tnet_size squared pixels; None for the preset's own

@@ -1,4 +1,4 @@
-"""M-Net of the `live` preset: a local colour model at full resolution with a small, exact receptive field."""
+"""M-Net of the `live` and `studio` presets: a local colour model at full resolution, with an exact receptive field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""M-Net of the `live` preset as a native kernel: all of its layers in one pass over the blocks that matter.
+"""M-Net of the `live` and `studio` presets as a native kernel: all layers in one pass over the blocks that matter.
 
 `mnet.py` defines the network. The kernel's paths and PyTorch agree within rounding (2e-5 in alpha_raw), not bit for
 bit: its sums are fused, which halves their time.

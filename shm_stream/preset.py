@@ -43,6 +43,7 @@ class Preset:
 
 PRESETS = {
     "live": Preset("live", tnet_size=256, halo=20, multiple=4, uses_prior=True, encoder=0),
+    "studio": Preset("studio", tnet_size=384, halo=20, multiple=4, uses_prior=True, encoder=2),
     "paper": Preset("paper", tnet_size=800, halo=0, multiple=1, uses_prior=False),
 }
 

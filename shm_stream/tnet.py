@@ -1,4 +1,4 @@
-"""T-Net of the `live` preset: EfficientNet-Lite, pyramid pooling, light decoder."""
+"""T-Net of the `live` and `studio` presets: EfficientNet-Lite, pyramid pooling, light decoder."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_range_and_all_outputs(run, clip, tmp_path):
         (["CLIP", "--bg", "red", "--frames", "few"], "'few' is not a whole number"),
         (["CLIP", "--bg", "red", "--frames", "0"], "frame limit 0"),
         (["CLIP", "--bg", "red", "--runner", "x"], "argument --runner: invalid choice: 'x'"),
-        (["CLIP", "--bg", "red", "--preset", "x"], "unknown preset 'x': choose one of live, paper"),
+        (["CLIP", "--bg", "red", "--preset", "x"], "unknown preset 'x': choose one of live, studio, paper"),
         (["CLIP", "--bg", "red", "--device", "x"], "unknown device 'x': choose auto, cpu, cuda or cuda:N"),
         (["CLIP", "--bg", "red", "--tnet-size", "7"], "T-Net size 7 is out of range"),
         (["CLIP", "--bg", "no.jpg"], "neither an existing file nor a known form"),

@@ -180,7 +180,7 @@ def test_it_draws_for_the_usual_runners_where_kernels_are_used(monkeypatch):
     for found, name in (("a package", "openvino"), (None, "native")):
         monkeypatch.setattr(runners, "find_spec", {"openvino": found}.get)
         assert default_runner("cpu", "live") == name
-    assert load_runner("live").name == "native"
+    assert load_runner("live").name == load_runner("studio").name == "native"
     assert default_runner("cpu", "paper") == "onnxruntime" and default_runner("cuda:0", "live") == "torch"
     monkeypatch.setenv("SHM_STREAM_CPU", native.REFERENCE)
     assert default_runner("cpu", "live") == "onnxruntime"

@@ -216,5 +216,5 @@ class TestAssembly:
 
 
 def test_unknown_preset_is_one_clear_line():
-    with pytest.raises(InputError, match="unknown preset 'film': choose one of live, paper"):
+    with pytest.raises(InputError, match="unknown preset 'film': choose one of live, studio, paper"):
         get_preset("film")

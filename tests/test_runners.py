@@ -22,9 +22,14 @@ def picture(*shape: int) -> np.ndarray:
     return RANDOM.random(shape, dtype=np.float32)
 
 
+@pytest.fixture(scope="module", params=["live", "studio"])
+def preset(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def runners():
-    return load_runner("live", "onnxruntime"), load_runner("live", "torch")
+def runners(preset):
+    return load_runner(preset, "onnxruntime"), load_runner(preset, "torch")
 
 
 @pytest.mark.parametrize("size", [(64, 96), (256, 352), (32, 32)])
@@ -44,12 +49,12 @@ def test_mnet_agrees(runners, size):
     np.testing.assert_allclose(alpha[0], alpha[1], atol=1e-4)
 
 
-def test_batch_norms_are_part_of_the_convolutions(runners):
+def test_batch_norms_are_part_of_the_convolutions(preset, runners):
     import torch
 
     from shm_stream.runners.torch import load_network
 
-    plain, folded = load_network("live"), runners[1].network
+    plain, folded = load_network(preset), runners[1].network
     norms = [[m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)] for network in (plain, folded)]
     assert len(norms[0]) > 60 and norms[1] == []
     x = torch.from_numpy(picture(1, 4, 64, 96))
@@ -58,9 +63,9 @@ def test_batch_norms_are_part_of_the_convolutions(runners):
     assert all(p.is_contiguous(memory_format=torch.channels_last) for p in folded.parameters() if p.dim() == 4)
 
 
-def test_openvino_agrees_whatever_shape_came_before(runners):
+def test_openvino_agrees_whatever_shape_came_before(preset, runners):
     pytest.importorskip("openvino", reason="openvino is not installed: pip install 'shm-stream[openvino]'")
-    tnet = load_runner("live", "openvino").tnet
+    tnet = load_runner(preset, "openvino").tnet
     with open_source(EXAMPLE, max_frames=2) as source:
         frames = [frame.picture for frame in source]
     pictures = [Prior().tnet_input(frames[i], size) for i, size in ((0, (224, 288)), (0, (192, 352)), (1, (224, 288)))]

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("pymatting")
 pytest.importorskip("onnx")
 
+from shm_stream.preset import get_preset  # noqa: E402
 from training import export, options, train_all, train_joint, train_mnet, train_tnet  # noqa: E402
 
 
@@ -77,7 +78,8 @@ def test_an_unknown_config_lists_what_there_is(parse, capsys):
     with pytest.raises(SystemExit) as stopped:
         parse(train_tnet, "tnet", None, "--config=papre", *GIVEN)
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == "error: no config 'papre': give one of live, overfit, paper or a .toml file\n"
+    named = "give one of live, overfit, paper, studio or a .toml file"
+    assert capsys.readouterr().err == f"error: no config 'papre': {named}\n"
 
 
 def test_missing_options_are_named(parse, capsys):
@@ -111,6 +113,15 @@ def test_the_paper_s_numbers():
     assert (joint.sharpness, joint.foreground_bias, joint.unknown_bias) == (1, 0, 0), "logits as they are"
     assert plan["tnet"].iou_weight == plan["tnet"].edge_weight == 0, "no loss that the paper lacks"
     assert all(plan[stage].photos == 0 for stage in ("tnet", "mnet", "joint")), "composites only"
+
+
+def test_the_studio_config_is_for_a_gpu_and_several_sizes():
+    plan = stages("studio")
+    assert all(o.preset == "studio" for o in plan.values())
+    assert plan["tnet"].amp and max(plan["tnet"].sizes) == get_preset("studio").tnet_size
+    joint = plan["joint"]
+    assert joint.size / joint.ratio % 32 == 0, "what T-Net reads"
+    assert joint.tnet_rate == joint.encoder_rate == 0 < joint.mnet_rate
 
 
 def test_the_live_config_spells_out_the_defaults():

@@ -46,7 +46,7 @@ class Options(CommonOptions):
 
 def fresh_network(o: Options) -> nn.Module:
     network = get_preset(o.preset).build().mnet
-    if o.backbone and o.preset == "live":
+    if o.backbone and get_preset(o.preset).local_mnet:
         raise InputError("--backbone is for the paper preset: the live M-Net starts from random weights")
     if o.init:
         checkpoint.load_part(network, o.init, "mnet")

@@ -21,7 +21,7 @@ class ShmMatte(GstBase.BaseTransform):
         Gst.PadTemplate.new(name, direction, Gst.PadPresence.ALWAYS, CAPS)
         for name, direction in (("sink", Gst.PadDirection.SINK), ("src", Gst.PadDirection.SRC))
     )
-    preset = GObject.Property(type=str, default="live", nick="preset", blurb="networks: live or paper")
+    preset = GObject.Property(type=str, default="live", nick="preset", blurb="networks: live, studio or paper")
     device = GObject.Property(type=str, default="auto", nick="device", blurb="auto, cpu, cuda or cuda:N")
     runner = GObject.Property(type=str, default="", nick="runner", blurb="what runs the networks; empty: the usual one")
 
