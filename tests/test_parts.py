@@ -113,5 +113,5 @@ def test_a_checkpoint_is_a_start_for_another_run(training_data, tmp_path, run_tr
 def test_the_paper_preset_has_no_such_head(training_data, tmp_path):
     from shm_stream.tnet_paper import PaperTNet
 
-    with pytest.raises(InputError, match="live preset"):
+    with pytest.raises(InputError, match="--parts is not for the paper preset"):
         parts.add_head(PaperTNet())
