@@ -10,7 +10,17 @@ pytest.importorskip("pymatting")
 pytest.importorskip("onnx")
 
 from shm_stream.preset import get_preset  # noqa: E402
-from training import export, options, train_all, train_joint, train_mnet, train_tnet  # noqa: E402
+from training import (  # noqa: E402  # noqa: E402
+    error_budget,
+    evaluate,
+    evaluate_composites,
+    export,
+    options,
+    train_all,
+    train_joint,
+    train_mnet,
+    train_tnet,
+)
 
 
 @pytest.fixture
@@ -132,3 +142,12 @@ def test_the_live_config_spells_out_the_defaults():
             plain = vars(options.build(module.Options, stage, {}, given))
             named = vars(plan[stage]) | {name: Path("o") for name in given.keys() & plain.keys() - {"data"}}
             assert named == plain
+
+
+@pytest.mark.parametrize("module", [evaluate, evaluate_composites, error_budget])
+def test_measuring_scripts_give_errors_in_one_line(module, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["x", "--data=gone", "--preset=film"])
+    with pytest.raises(SystemExit) as stopped:
+        module.main()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "error: unknown preset 'film': choose one of live, studio, paper\n"

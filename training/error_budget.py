@@ -152,8 +152,7 @@ def means(rows: list[dict[str, float]]) -> dict[str, float]:
     return {key: round(float(np.mean([row[key] for row in rows if key in row])), 2) for key in keys}
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
+def take_apart(o: Options) -> None:
     budget = Budget(o.preset, o.runner, SelfieMulticlass(o.teacher) if o.teacher else None)
     result = {}
     for name in SETS:
@@ -161,6 +160,10 @@ def main() -> None:
         print(f"{name:16}" + "  ".join(f"{key} {value:.2f}" for key, value in result[name].items()), flush=True)
     if o.json:
         o.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def main() -> None:
+    options.run(take_apart, Options, __doc__)
 
 
 if __name__ == "__main__":

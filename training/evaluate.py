@@ -62,8 +62,7 @@ def measure_empty(matting: Matting, data: Path) -> dict[str, float]:
     return {"images": len(means), "mean_alpha": round(float(np.mean(means)), 5), "worst_image": round(max(means), 5)}
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
+def evaluate(o: Options) -> None:
     runner = load_runner(o.preset, o.runner or None)
     matting, tnet_alone = (
         Matting(o.preset, runner=r, tnet_size=o.tnet_size or None) for r in (runner, WithoutMNet(runner))
@@ -75,6 +74,10 @@ def main() -> None:
         print(f"{name:30}" + "  ".join(f"{key} {value}" for key, value in figures.items()))
     if o.json:
         o.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def main() -> None:
+    options.run(evaluate, Options, __doc__)
 
 
 if __name__ == "__main__":

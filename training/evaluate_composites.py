@@ -75,8 +75,7 @@ def report(rows: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float
     return means | {"lower_percent": lower}
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
+def evaluate(o: Options) -> None:
     runner = load_runner(o.preset, o.runner or None)
     mattings = {
         "tnet_alone": Matting(o.preset, runner=WithoutMNet(runner)),
@@ -96,6 +95,10 @@ def main() -> None:
         print(f"{name:14}" + "  ".join(f"{key} {value:.2f}" for key, value in figures.items()))
     if o.json:
         o.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def main() -> None:
+    options.run(evaluate, Options, __doc__)
 
 
 if __name__ == "__main__":

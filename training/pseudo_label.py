@@ -77,8 +77,7 @@ def keep(folder: Path, name: str, image: np.ndarray, mask: np.ndarray) -> None:
     write_picture(folder / f"{name}.jpg", image)
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
+def label_folder(o: Options) -> None:
     teachers = [SelfieMulticlass(o.teacher), Matting(o.preset).still]
     o.out.mkdir(parents=True, exist_ok=True)
     kept = seen = 0
@@ -93,6 +92,10 @@ def main() -> None:
             kept += 1
         print(f"{'kept' if agreement >= o.agreement else 'left'} {name}: agreement {agreement:.3f}", flush=True)
     print(f"{kept} of {seen} pictures kept in {o.out}")
+
+
+def main() -> None:
+    options.run(label_folder, Options, __doc__)
 
 
 if __name__ == "__main__":

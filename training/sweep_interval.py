@@ -168,14 +168,17 @@ def compare_with_first(clip: Path, o: Options, runner, measured: dict[int, Measu
         into["clips_iou_with_first_percent"] += [100 * mean_iou(*pair) for pair in pairs]
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
+def measure_all(o: Options) -> None:
     cv2.setNumThreads(1)
     rows = sweep(o, load_runner("live", o.runner))
     for row in rows:
         print(json.dumps(row))
     if o.json:
         o.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def main() -> None:
+    options.run(measure_all, Options, __doc__)
 
 
 if __name__ == "__main__":

@@ -129,8 +129,7 @@ def label(panel, title: str, x: str) -> None:
     panel.grid(color="#e4e8ec")
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
+def measure_all(o: Options) -> None:
     cv2.setNumThreads(1)
     runner, frame = load_runner("live", o.runner), example_frame()
     tiles, sizes = sweep_tiles(o, runner, frame), sweep_sizes(o, runner, frame)
@@ -138,6 +137,10 @@ def main() -> None:
         o.json.write_text(json.dumps({"tiles": tiles, "sizes": sizes}, indent=1) + "\n")
     if o.plot:
         draw(o.plot, sizes, tiles, get_preset("live").tnet_size)
+
+
+def main() -> None:
+    options.run(measure_all, Options, __doc__)
 
 
 if __name__ == "__main__":

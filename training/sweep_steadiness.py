@@ -121,8 +121,7 @@ def measure_clips(o: Options, runner, measured: dict) -> None:
             into["flicker_x1e3"].append(1e3 * float(np.mean([flicker(*three) for three in pairs])))
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
+def measure_all(o: Options) -> None:
     cv2.setNumThreads(1)
     runner, measured = load_runner("live", o.runner), {values: Measured(*NAMES) for values in ROWS}
     measure_composites(o, runner, measured)
@@ -132,6 +131,10 @@ def main() -> None:
         print(json.dumps(row))
     if o.json:
         o.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def main() -> None:
+    options.run(measure_all, Options, __doc__)
 
 
 if __name__ == "__main__":

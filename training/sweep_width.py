@@ -89,8 +89,7 @@ def draw(path: Path, rows: list[dict]) -> None:
     figure.savefig(path, dpi=100)
 
 
-def main() -> None:
-    o = options.parse(Options, __doc__)
+def measure_all(o: Options) -> None:
     runner, rows = TorchRunner("live", "cpu"), []
     torch.set_num_threads(1)
     tiles = tiles_of_a_frame(runner)
@@ -102,6 +101,10 @@ def main() -> None:
         o.json.write_text(json.dumps(rows, indent=1) + "\n")
     if o.plot:
         draw(o.plot, rows)
+
+
+def main() -> None:
+    options.run(measure_all, Options, __doc__)
 
 
 if __name__ == "__main__":
