@@ -10,7 +10,7 @@ pytest.importorskip("pymatting")
 pytest.importorskip("onnx")
 
 from shm_stream.preset import get_preset  # noqa: E402
-from training import (  # noqa: E402  # noqa: E402
+from training import (  # noqa: E402
     error_budget,
     evaluate,
     evaluate_composites,
