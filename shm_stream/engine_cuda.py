@@ -87,7 +87,7 @@ class CudaEngine(CudaFuseStage, Engine):
 
     def _tnet_logits(self, x: np.ndarray) -> Tensor:
         """[1, 4, h, w] float32 → [3, h', w'] float32."""
-        logits = self.runner.network.tnet(self._transfer.upload(x).contiguous())[0]
+        logits = self.runner.network.tnet(self._transfer.upload(x))[0]
         return logits.float().contiguous()
 
     @torch.inference_mode()
@@ -99,7 +99,7 @@ class CudaEngine(CudaFuseStage, Engine):
             self._mnet_stream.wait_event(there.logits_ready)
             window = (-halo, -halo, *self.padded_size(height, width))
             x = gather(there.frame, tags_of(work), there.logits, *window)
-            alpha_raw = self.runner.network.mnet(x[None].contiguous())
+            alpha_raw = self.runner.network.mnet(x[None])
             there.alpha_raw = alpha_raw[0, 0, :height, :width].float().contiguous()
         return work
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gpu_jobs import FRAMES, pictures
 from gpu_runs import CLIP, DEVICE, assert_alike
 from media import palette_picture, write_video
-from test_gpu_jobs import FRAMES, pictures
 
 from shm_stream import device_planes
 from shm_stream.colour import ColourTags

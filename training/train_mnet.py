@@ -47,7 +47,7 @@ class Options(CommonOptions):
 def fresh_network(o: Options) -> nn.Module:
     network = get_preset(o.preset).build().mnet
     if o.backbone and get_preset(o.preset).local_mnet:
-        raise InputError("--backbone is for the paper preset: the live M-Net starts from random weights")
+        raise InputError(f"--backbone is for the paper preset: the M-Net of {o.preset} starts from random weights")
     if o.init:
         checkpoint.load_part(network, o.init, "mnet")
     elif o.backbone:

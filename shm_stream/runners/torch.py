@@ -22,8 +22,9 @@ class TorchRunner:
     def __init__(self, preset: str, device: str):
         facts = get_preset(preset)
         self.halo, self.multiple, self.device = facts.halo, facts.multiple, device
-        self.network = load_network(preset).to(device, memory_format=memory_format(device))
-        fold_norms(self.network)
+        network = load_network(preset)
+        fold_norms(network)
+        self.network = network.to(device, memory_format=memory_format(device))
 
     @torch.inference_mode()
     def tnet(self, x: np.ndarray) -> np.ndarray:
