@@ -131,8 +131,8 @@ void gather_cpu(const CpuPath& path, const GatherArgs& args, int threads) {
 
 static size_t prepare_scratch_floats(const PrepareArgs& args) {
     const size_t samples = 3 * static_cast<size_t>(args.frame_width) + 1, width = args.width;
-    const size_t taps = most_taps(args.frame_width, args.width) + most_taps(site_count(args.frame_width), args.width);
-    return 2 * samples + (3 + 2 * taps) * width;
+    const size_t taps = most_taps(args.frame_width, args.width);  // chroma has no more
+    return 3 * samples + 2 * spare_samples(static_cast<int>(taps)) + (3 + 2 * (taps + 1)) * width;
 }
 
 void prepare_cpu(const CpuPath& path, const PrepareArgs& args, int threads) {

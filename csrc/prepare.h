@@ -43,6 +43,9 @@ SHM_INLINE float column_sum(const Span& rows, float first, float between, float 
 // Most source pixels that one of `size` output pixels touches.
 SHM_INLINE int most_taps(int source, int size) { return (source + size - 1) / size + 1; }
 
+// Samples behind a row that CPU rows read beside its last taps, which they take in eights.
+SHM_INLINE int spare_samples(int taps) { return taps + 7; }
+
 // What a sum over spans is multiplied with.
 SHM_INLINE float mean_scale(int frame_height, int frame_width, int height, int width) {
     return static_cast<float>(height) / static_cast<float>(frame_height) *

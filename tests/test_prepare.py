@@ -66,6 +66,21 @@ def test_is_the_exact_average_rounded(case, share):
         assert np.abs(prepare(case.frame, *size, path=path) - expected).max() <= 0.5 + 1e-3, path
 
 
+@pytest.mark.skipif(not NATIVE_PATHS, reason="built without native code")
+@pytest.mark.parametrize("interleaved", [None, False, True])
+@pytest.mark.parametrize("size", [(9, 41), (64, 73), (3, 8), (5, 300)])
+def test_blocks_of_columns_and_their_rests(interleaved, size):
+    """Output pixels that cover 2 to 76 columns, in rows of 608: kernels take up to 32 at a time."""
+    shape, seed = (67, 608 - size[1] % 2), sum(size)
+    frame = np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
+    if interleaved is not None:
+        frame = planes_from_rgb(frame, ColourTags())
+        frame = YuvPlanes(frame.y, (np.dstack(frame.chroma),), frame.tags) if interleaved else frame
+    first, *others = [prepare(frame, *size, path=path) for path in NATIVE_PATHS]
+    assert np.abs(first - exact(frame, *size)).max() <= 0.5 + 1e-3
+    assert all(other.tobytes() == first.tobytes() for other in others)
+
+
 def test_more_rows_than_fit_sixteen_bits(path):
     """520 white rows to one: the sum is 132600."""
     frame = np.full((520, 3, 3), 255, np.uint8)
