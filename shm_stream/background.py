@@ -18,7 +18,9 @@ from .source_images import IMAGE_SUFFIXES, read_image
 from .source_video import VideoSource
 from .yuv_planes import YuvPlanes, same_numbers
 
-FORMS = "an image, a video, #rgb, #rrggbb, a CSS colour name, blur, blur:1 to blur:100, off, or transparent"
+NAMED = "#rgb, #rrggbb, a CSS colour name, blur, blur:1 to blur:100"
+"""Forms of a background that are no file."""
+FORMS = f"an image, a video, {NAMED}, off, or transparent"
 DEFAULT_BLUR = 25
 
 
@@ -32,16 +34,29 @@ def open_background(spec: str, width: int, height: int) -> Background:
         return open_background_file(path)
     if spec == "transparent":
         return ColourBackground((0, 0, 0), kind="transparent")
-    return named_background(spec)
+    return _named(spec, f"is neither an existing file nor a known form; give {FORMS}")
 
 
 def named_background(spec: str) -> Background:
-    """A colour, blur or off; never a file, so that whoever asks learns nothing of those. Raises InputError."""
+    """A colour, blur or off, for a job that composites already. Raises InputError.
+
+    Never a file, so that whoever asks learns nothing of those, and never transparent: composites have no alpha.
+    """
+    if spec == "transparent":
+        raise InputError(
+            "background 'transparent': this job makes composites, which have no alpha; "
+            "give it --alpha PATH or --obs when it starts, or start one with --bg transparent"
+        )
+    return _named(spec, f"is not one to change to; give the id of one that is offered, {NAMED}, or off")
+
+
+def _named(spec: str, problem: str) -> Background:
+    """`problem`: what is said about a name that nobody knows."""
     if spec == "off":
         return SourceBackground()
     if spec == "blur" or spec.startswith("blur:"):
         return BlurBackground(_blur_strength(spec))
-    return ColourBackground(parse_colour(spec))
+    return ColourBackground(parse_colour(spec, problem))
 
 
 def open_background_file(path: Path) -> ImageBackground | VideoBackground:
@@ -58,14 +73,14 @@ def _blur_strength(spec: str) -> int:
     return int(text)
 
 
-def parse_colour(spec: str) -> tuple[int, int, int]:
-    """(R, G, B) of `#rgb`, `#rrggbb` or a CSS name. Raises InputError that lists every form of background."""
+def parse_colour(spec: str, problem: str) -> tuple[int, int, int]:
+    """(R, G, B) of `#rgb`, `#rrggbb` or a CSS name. Raises InputError that says the `problem` with another one."""
     text = spec.strip().lower()
     digits = NAMES.get(text, text[1:] if text.startswith("#") else "")
     if re.fullmatch(r"[0-9a-f]{3}", digits):
         digits = "".join(digit * 2 for digit in digits)
     if not re.fullmatch(r"[0-9a-f]{6}", digits):
-        raise InputError(f"background {spec!r} is neither an existing file nor a known form; give {FORMS}")
+        raise InputError(f"background {spec!r} {problem}")
     return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
 
 

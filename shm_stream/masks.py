@@ -11,8 +11,7 @@ import numpy as np
 from .errors import InputError, ShmStreamError
 from .frame import Frame
 from .source import open_source
-from .source_images import IMAGE_SUFFIXES, list_images, read_image, read_picture
-from .transfer import eight_bits
+from .source_images import IMAGE_SUFFIXES, list_images, read_image
 
 SAME_PROPORTIONS = 0.01
 """How far a mask's proportions may be from the frame's, as a share."""
@@ -110,10 +109,9 @@ class MaskFolder:
             raise _too_few(f"{self._what} {self._files[0].parent}", len(self._files))
         path = self._files[number]
         try:
-            picture = read_picture(path)
+            pixels = read_image(path)
         except InputError as error:
             raise ShmStreamError(f"{self._what}: {error}") from error
-        pixels = picture if picture.dtype == np.uint8 else eight_bits(picture)
         return fitted(grey(pixels), frame.size, f"{self._what} {path}")
 
     def close(self) -> None:

@@ -122,12 +122,14 @@ def matte_video(
     device: str = "auto",
     runner=None,
     tnet_size: int | None = None,
+    dense: bool = False,
     start: float = 0.0,
     duration: float | None = None,
     frames: int | None = None,
     codec: str | None = None,
     crf: int | None = None,
     overwrite: bool = False,
+    max_memory: int | None = None,
     controls: Controls = NEUTRAL,
     lookahead: int = 0,
     live: LiveOptions | None = None,
@@ -137,10 +139,15 @@ def matte_video(
     `bg` is an image, a video, a colour ("#00b140", "teal"), "blur", "blur:N" or "transparent"; the result goes to
     `output`, or beside the input with `_composite` in its name. `alpha` and `foreground` are further outputs.
     `controls` changes edges, position and smoothing in time; `lookahead` is how many later frames steady each.
+    `dense` runs M-Net on whole frames instead of the tiles where it can matter.
 
-    Returns a Report: look at `input_warning` (part of the input was unreadable) and `interrupted` (Ctrl-C ended it
-    early; the outputs are playable). Raises InputError before anything is written, ShmStreamError on a failure
-    while working; then no unfinished file is left.
+    `max_memory` is how many bytes of resident memory, such as 3_000_000_000, this process is to stay below, if need be
+    slower: all of it, so that what else it holds leaves less for the job. It is for files on the CPU, not with `dense`.
+
+    Returns a Report: look at `input_warning` (part of the input was unreadable), `interrupted` (Ctrl-C ended it early;
+    the outputs are playable) and `memory_warning` (the process has had more than `max_memory`, be it before the job).
+    Raises InputError before anything is written, ShmStreamError on a failure while working; then no unfinished file is
+    left.
     """
     options = JobOptions(
         input=input,
@@ -152,12 +159,14 @@ def matte_video(
         device=device,
         runner=runner,
         tnet_size=tnet_size,
+        dense=dense,
         start=start,
         duration=duration,
         frames=frames,
         codec=codec,
         crf=crf,
         overwrite=overwrite,
+        max_memory=max_memory,
         controls=controls,
         lookahead=lookahead,
         live=live or LiveOptions(),

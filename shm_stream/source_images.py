@@ -137,21 +137,24 @@ def read_picture(path: Path) -> np.ndarray:
 
     Raises InputError with one line.
     """
-    if path.suffix.lower() == ".exr" and path.is_file():
-        return read_exr(path)
-    pixels = _decoded(path, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
-    if pixels.dtype == np.uint16:
-        return pixels * np.float32(1 / 65535)
-    if pixels.dtype.kind == "f":
-        return srgb_from_linear(np.float32(pixels))  # floating-point pictures are linear by custom
-    return pixels if pixels.dtype == np.uint8 else _decoded(path, cv2.IMREAD_COLOR_RGB)
+    pixels = _in_own_depth(path)
+    return pixels * np.float32(1 / 65535) if pixels.dtype == np.uint16 else pixels
 
 
 def read_image(path: Path) -> np.ndarray:
-    """[H, W, 3] uint8 RGB, upright. Raises InputError with one line."""
+    """[H, W, 3] uint8 RGB, upright; what has more bits is rounded. Raises InputError with one line."""
+    pixels = _in_own_depth(path)
+    return pixels if pixels.dtype == np.uint8 else eight_bits(pixels)
+
+
+def _in_own_depth(path: Path) -> np.ndarray:
+    """[H, W, 3] uint8, uint16 or float32 RGB, encoded as sRGB. OpenCV itself would cut 16 bits of PNG off to 8."""
     if path.suffix.lower() == ".exr" and path.is_file():
-        return eight_bits(read_exr(path))
-    return _decoded(path, cv2.IMREAD_COLOR_RGB)
+        return read_exr(path)
+    pixels = _decoded(path, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
+    if pixels.dtype.kind == "f":
+        return srgb_from_linear(np.float32(pixels))  # floating-point pictures are linear by custom
+    return pixels if pixels.dtype in (np.uint8, np.uint16) else _decoded(path, cv2.IMREAD_COLOR_RGB)
 
 
 def _decoded(path: Path, flags: int) -> np.ndarray:

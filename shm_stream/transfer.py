@@ -6,6 +6,7 @@ image, so that nothing is clipped and a round trip gives back what went in.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 KNEE_ENCODED, KNEE_LINEAR = 0.04045, 0.0031308
@@ -27,7 +28,9 @@ def srgb_from_linear(linear: np.ndarray) -> np.ndarray:
 
 
 def eight_bits(fine: np.ndarray) -> np.ndarray:
-    """float32, 0 black to 1 white → uint8, rounded and clipped."""
+    """float32, 0 black to 1 white, or uint16, 0 to 65535 → uint8, rounded to the nearest and clipped."""
+    if fine.dtype == np.uint16:
+        return cv2.convertScaleAbs(fine, alpha=1 / 257)
     return levels(fine, 255).astype(np.uint8)
 
 

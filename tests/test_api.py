@@ -1,16 +1,17 @@
-"""The Python interface for arrays."""
+"""The Python interface: arrays, and options of whole files that only the command line had."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from stand_ins import StandInRunner
 
 import shm_stream
-from shm_stream import InputError, Matting
+from shm_stream import InputError, Matting, machine, matte_video
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -79,6 +80,31 @@ def test_wrong_options():
     for options in ({"preset": "x"}, {"device": "x"}, {"runner": "x"}, {"tnet_size": 3}, {"device": "cuda:999"}):
         with pytest.raises(InputError):
             Matting(**options)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    assert cv2.imwrite(str(tmp_path / "photo.png"), noise(360, 640, 3))
+    return tmp_path / "photo.png"
+
+
+def test_dense_draws_whole_frames(photo, tmp_path):
+    """Of a frame without uncertain pixels M-Net draws nothing otherwise."""
+    runner = StandInRunner(unknown=False)
+    for dense, drawn in ((False, []), (True, [(6, 360 + 2 * runner.halo, 640 + 2 * runner.halo)])):
+        matte_video(photo, alpha=tmp_path / "a.png", runner=runner, dense=dense, overwrite=True)
+        assert runner.mnet_shapes == drawn
+
+
+@pytest.mark.skipif(machine.rss_mb() is None, reason="the system does not tell")
+def test_max_memory_bounds_a_job_or_refuses_it(photo, tmp_path):
+    runner = StandInRunner()
+    report = matte_video(photo, alpha=tmp_path / "a.png", runner=runner, max_memory=10**12)
+    assert max(shape[1] for shape in runner.mnet_shapes) < 360 and report.memory_warning is None
+    for options, message in (({"max_memory": 10**7}, "may take 10M"), ({"max_memory": 10**12, "dense": True}, "tiles")):
+        with pytest.raises(InputError, match=message):
+            matte_video(photo, alpha=tmp_path / "b.png", runner=runner, **options)
+    assert {path.name for path in tmp_path.iterdir()} == {"photo.png", "a.png"}
 
 
 def test_every_public_name_exists():

@@ -133,7 +133,8 @@ def test_the_live_socket_tells_changes(tmp_path):
         ("/api/controls", {"temporal": 101}, "temporal 101 is out of range"),
         ("/api/controls", {"wings": 2}, "there is no control 'wings'"),
         ("/api/controls", {"feather": None}, "feather is a number"),
-        ("/api/background", {"show": "nothing"}, "neither an existing file nor a known form"),
+        ("/api/background", {"show": "nothing"}, "blur:1 to blur:100, or off"),
+        ("/api/background", {"show": "transparent"}, "this job makes composites, which have no alpha; give it --alpha"),
         ("/api/background", {"show": "blur:900"}, "from 1 to 100"),
         ("/api/background", {"path": "/etc/passwd"}, 'give {"show"'),
         ("/api/background", {"step": 1}, "there is nothing to choose from"),
@@ -148,6 +149,18 @@ def test_wrong_requests_are_explained_and_change_nothing(tmp_path, path, value, 
         assert status == 400 and message in answer["error"]
         after = (await client.get("/api/state"))[2]
         assert (after["controls"], after["background"]) == (before["controls"], before["background"])
+
+    with served(tmp_path) as (server, _):
+        with_client(server, scenario)
+
+
+def test_only_what_can_be_chosen_is_offered(tmp_path):
+    """In what a refusal lists, too: no file by its path, and nothing that composites cannot show."""
+
+    async def scenario(client):
+        _, _, answer = await client.post("/api/background", {"show": "nothing"})
+        offered = answer["error"].partition("give ")[2]
+        assert "offered" in offered and not {"transparent", "image", "video", "file"} & {*re.findall(r"\w+", offered)}
 
     with served(tmp_path) as (server, _):
         with_client(server, scenario)

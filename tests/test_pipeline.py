@@ -1,14 +1,14 @@
-"""Order, failures, Ctrl-C: no item is lost, no thread stays, nothing hangs."""
+"""Order, failures, bounds: no item is lost, no thread stays, nothing hangs."""
 
 from __future__ import annotations
 
 import random
-import signal
 import threading
 import time
 import traceback
 
 import pytest
+from pipeline_cases import Boom, Late, fail_at, failing_source, threads_end
 
 from shm_stream import pipeline
 
@@ -17,37 +17,8 @@ pytestmark = pytest.mark.timeout(20)
 
 @pytest.fixture(autouse=True)
 def no_thread_left():
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) - before == set()
-
-
-@pytest.fixture(autouse=True)
-def ctrl_c_raises():
-    """Also where the tests were started with SIGINT ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-class Boom(Exception):
-    pass
-
-
-def fail_at(number, then=lambda item: item):
-    def function(item):
-        if item == number:
-            raise Boom(f"at {number}")
-        return then(item)
-
-    return function
-
-
-def failing_source(count, at):
-    for number in range(count):
-        if number == at:
-            raise Boom(f"at {at}")
-        yield number
+    with threads_end():
+        yield
 
 
 def test_every_item_passes_every_stage_once_and_in_order():
@@ -127,87 +98,6 @@ def test_the_source_is_closed_in_its_own_thread():
     assert closed_in == ["shm-source"]
 
 
-def endless():
-    number = 0
-    while True:
-        yield number
-        number += 1
-
-
-def press_ctrl_c_after(seconds, times=1):
-    def press():
-        for _ in range(times):
-            time.sleep(seconds)
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-
-    thread = threading.Thread(target=press)
-    thread.start()
-    return thread
-
-
-def test_ctrl_c_keeps_what_is_in_flight():
-    out = []
-    finished = []
-    presser = press_ctrl_c_after(0.1)
-
-    def slow(item):
-        time.sleep(0.005)
-        return item
-
-    report = pipeline.run(endless(), [("a", slow), ("b", slow)], out.append, finish=lambda: finished.append(len(out)))
-    presser.join()
-    assert report.interrupted
-    assert out == list(range(len(out))) and report.items == len(out) > 3
-    assert finished == [len(out)]
-
-
-def test_a_second_ctrl_c_gives_up():
-    presser = press_ctrl_c_after(0.1, times=2)
-    finished = []
-
-    def slow(item):
-        time.sleep(0.3)
-        return item
-
-    with pytest.raises(KeyboardInterrupt):
-        pipeline.run(endless(), [("a", slow)], lambda item: None, finish=lambda: finished.append(1))
-    presser.join()
-    assert not finished
-
-
-def test_a_failure_while_draining_is_not_hidden():
-    presser = press_ctrl_c_after(0.1)
-
-    def slow(item):
-        time.sleep(0.15)
-        if item == 1:
-            raise Boom
-        return item
-
-    with pytest.raises(Boom):
-        pipeline.run(endless(), [("a", slow)], lambda item: None)
-    presser.join()
-
-
-def test_a_source_stuck_in_a_read_does_not_block_the_end(monkeypatch):
-    monkeypatch.setattr(pipeline, "SOURCE_PATIENCE_SECONDS", 0.1)
-    release = threading.Event()
-
-    def stuck():
-        yield 1
-        release.wait()
-
-    presser = press_ctrl_c_after(0.1)
-    out = []
-    report = pipeline.run(stuck(), [], out.append)
-    assert report.interrupted and out == [1]
-    release.set()
-    presser.join()
-    for thread in threading.enumerate():
-        if thread.name == "shm-source":
-            thread.join()
-
-
 def test_memory_is_bounded():
     alive, most = 0, 0
     lock = threading.Lock()
@@ -259,39 +149,9 @@ def test_few_items_are_on_their_way_where_they_must_not_grow_old():
     assert report.items == 20 and max(ages) <= 3
 
 
-def test_ctrl_c_ends_a_source_that_waits():
-    waiting = threading.Event()
-
-    def source():
-        yield 1
-        waiting.wait()
-
-    presser = press_ctrl_c_after(0.1)
-    out = []
-    report = pipeline.run(source(), [], out.append, in_flight=1, stop=waiting.set)
-    presser.join()
-    assert report.interrupted and out == [1]
-
-
 def test_a_failure_wakes_a_source_that_waits_for_a_place():
     with pytest.raises(Boom):
         pipeline.run(range(9), [("a", fail_at(1))], lambda item: None, in_flight=2)
-
-
-class Late:
-    """A stage that keeps two items back."""
-
-    def __init__(self, fails=False):
-        self.kept, self.fails = [], fails
-
-    def __call__(self, item):
-        self.kept.append(item)
-        return self.kept.pop(0) if len(self.kept) > 2 else None
-
-    def rest(self):
-        if self.fails:
-            raise Boom("at the end")
-        yield from self.kept
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 50])
@@ -307,10 +167,3 @@ def test_what_a_stage_keeps_back_arrives_in_order(count, in_flight):
 def test_a_stage_that_fails_with_what_it_kept_ends_the_run():
     with pytest.raises(Boom, match="at the end"):
         pipeline.run(range(9), [("late", Late(fails=True))], lambda item: None)
-
-
-def test_ctrl_c_lets_what_was_kept_back_arrive():
-    out, stage, presser = [], Late(), press_ctrl_c_after(0.1)
-    report = pipeline.run(endless(), [("late", stage)], lambda item: out.append(item) or time.sleep(0.005))
-    presser.join()
-    assert report.interrupted and out == [*range(len(out))] and out[-2:] == stage.kept
