@@ -31,6 +31,7 @@ from .memory_plan import share_of_process
 from .partial import sweep, write_texts
 from .qc_report import NAME as PAGE_NAME
 from .qc_report import write_report
+from .threads import usable_cores
 
 REPORT_COLUMNS = ("source", "status", "frames", "seconds", "bytes", "outputs", "reason")
 WATCH_SECONDS = 3.0
@@ -55,7 +56,7 @@ class Batch:
         if not options.overwrite and not (options.out / NAME).exists():
             names = [name for shot in self.first for name in shot.outputs.values()]
             check_untouched(options.out, [*names, PAGE_NAME])
-        options = self.options = _with_shared_memory(options)
+        options = self.options = _with_shares(options)
         make_folder(options.out)
         with contextlib.ExitStack() as opened:
             self._manifest = opened.enter_context(Manifest(options.out))
@@ -159,12 +160,14 @@ class Batch:
         self.close()
 
 
-def _with_shared_memory(options: BatchOptions) -> BatchOptions:
+def _with_shares(options: BatchOptions) -> BatchOptions:
     """What all processes together may take, divided among them; those of a cluster have it each. Raises InputError."""
-    limit = options.template.max_memory
-    if limit is None or options.cluster is not None:
+    if options.cluster is not None:
         return options
-    return replace(options, template=replace(options.template, max_memory=share_of_process(limit, options.jobs)))
+    template, limit = options.template, options.template.max_memory
+    memory = None if limit is None else share_of_process(limit, options.jobs)
+    each = max(1, usable_cores(template.cores) // options.jobs)
+    return replace(options, template=replace(template, cores=each, max_memory=memory))
 
 
 def _open_pool(options: BatchOptions):

@@ -25,7 +25,7 @@ from .batch_manifest import DONE, FAILED, PARTIAL, SKIPPED
 from .batch_shots import Shot
 from .chunk_files import ChunkTask, remove_chunks
 from .chunk_plan import Plan, plan_chunks
-from .engine_choice import choose_runner
+from .engine_choice import choose_runner, threads_of
 from .errors import InputError, ShmStreamError
 from .job import Job
 from .job_options import JobOptions
@@ -95,10 +95,14 @@ def perform_task(task: Task | ChunkTask, runner, tell: Callable):
         tell(("chunks", (sha256, plan)))
         return runner
     if not outcome:
-        runner = runner or choose_runner(task.job.preset, task.job.runner, task.job.device)
+        runner = runner or _load_runner(task.job)
         outcome = _unless_it_changes(task, before, _guarded(_make, task, runner, tell))
     tell(("result", record(task.shot, sha256, task.settings, **outcome)))
     return runner
+
+
+def _load_runner(job: JobOptions):
+    return choose_runner(job.preset, job.runner, job.device, threads_of(job).network)
 
 
 def _plan(task: Task) -> Plan | None:
@@ -113,7 +117,7 @@ def _plan(task: Task) -> Plan | None:
 def _perform_chunk(task: ChunkTask, runner, tell: Callable):
     """Make a chunk, or join all of them, and send a record of it; returns the loaded runner."""
     if task.chunk is not None:
-        runner = runner or choose_runner(task.job.preset, task.job.runner, task.job.device)
+        runner = runner or _load_runner(task.job)
     before = state(task.shot.path)
     tell(("source", task.sha256))
     outcome = _guarded(join_chunks if task.chunk is None else make_chunk, task, runner, _seldom(tell))

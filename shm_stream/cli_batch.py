@@ -15,7 +15,7 @@ from pathlib import Path
 from .cli import INTERRUPTED
 from .cli_controls import add_controls, controls_of
 from .cli_guides import add_guides
-from .cli_options import Parser, add_delivery, add_memory, add_networks, parse_time
+from .cli_options import Parser, add_delivery, add_limits, add_networks, parse_time
 from .interrupts import interrupts
 
 DESCRIPTION = "Cut people out of all videos and photos below a folder. A run that was stopped is gone on with."
@@ -61,7 +61,7 @@ def make_parser() -> Parser:
     _add_run(parser)
     networks = add_networks(parser)
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
-    add_memory(networks, "memory, all processes together (with --cluster: each of them)")
+    add_limits(networks, ", all processes together (with --cluster: each)")
     group = parser.add_argument_group("part of each video")
     group.add_argument("-ss", "--start", metavar="TIME", type=parse_time, default=0.0, help="begin at TIME")
     group.add_argument("-t", "--duration", metavar="TIME", type=parse_time, help="take that long")

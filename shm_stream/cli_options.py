@@ -63,7 +63,7 @@ def make_parser() -> Parser:
     add_delivery(parser)
     networks = add_networks(parser)
     networks.add_argument("--dense", action="store_true", help="run M-Net on whole frames, to check its tiles")
-    add_memory(networks, "memory")
+    add_limits(networks)
     _add_range(parser)
     add_live(parser)
     add_guides(parser)
@@ -140,9 +140,10 @@ def add_networks(parser: Parser):
     return group
 
 
-def add_memory(group, of_what: str) -> None:
-    """Add the bound of memory."""
-    text = f"stay below that much {of_what}, such as 900M or 2G, if need be slower"
+def add_limits(group, of_whom: str = "") -> None:
+    """Add the bounds of cores and of memory."""
+    group.add_argument("--cores", metavar="N", type=_whole, help=f"use at most N cores{of_whom} (default: all)")
+    text = f"stay below that much memory{of_whom}, such as 900M or 2G, if need be slower"
     group.add_argument("--max-memory", metavar="SIZE", type=parse_memory, help=text)
 
 

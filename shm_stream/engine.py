@@ -185,7 +185,8 @@ class Engine(FuseStage):
         halo, padded = self.runner.halo, self.padded_size(height, width)
         if self._gathered is None or self._gathered.shape[1:] != padded:
             self._gathered = np.empty((6, *padded), np.float32)
-        gather(work.frame.picture, work.logits, top - halo, left - halo, *padded, out=self._gathered)
+        window = (top - halo, left - halo, *padded)
+        gather(work.frame.picture, work.logits, *window, out=self._gathered, threads=self._threads)
         return self.runner.mnet(self._gathered)[:height, :width]
 
     def padded_size(self, height: int, width: int) -> tuple[int, int]:

@@ -7,14 +7,26 @@ from .device import choose_device
 from .engine import Engine
 from .hardware_decoder import frames_can_stay
 from .runners import load_runner
+from .threads import Threads, share_out, usable_cores
 
 
-def choose_runner(preset: str, runner, device: str):
-    """A loaded runner: `runner` itself if it is one already, else by name for the device. Raises InputError."""
+def choose_runner(preset: str, runner, device: str, threads: int | None = None):
+    """A loaded runner: `runner` itself if it is one already, else by name for the device, `threads` as `load_runner`
+    has it. Raises InputError."""
     if runner is not None and not isinstance(runner, str):
         return runner
     native.path_name()  # a missing extension or a wrong SHM_STREAM_CPU is said before weights are read
-    return load_runner(preset, runner, choose_device(device, runner))
+    return load_runner(preset, runner, choose_device(device, runner), threads)
+
+
+def threads_of(options) -> Threads:
+    """Of a job. Raises InputError."""
+    return share_out(usable_cores(options.cores), _device_of(options))
+
+
+def _device_of(options) -> str:
+    loaded = getattr(options.runner, "device", None)  # a runner, not the name of one
+    return loaded or choose_device(options.device, options.runner)
 
 
 def frames_stay_on_gpu(options) -> bool:
@@ -24,8 +36,7 @@ def frames_stay_on_gpu(options) -> bool:
     """
     if not frames_can_stay(options.hwaccel) or options.lookahead:
         return False
-    loaded = getattr(options.runner, "device", None)  # a runner, not the name of one
-    return (loaded or choose_device(options.device, options.runner)).startswith("cuda")
+    return _device_of(options).startswith("cuda")
 
 
 def stays_planar(source, sinks: dict, vcam: str | None) -> bool:

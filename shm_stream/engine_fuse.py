@@ -31,12 +31,15 @@ OUTPUT_KINDS = ("composite", "alpha", "foreground", "transparent")
 class FuseStage:
     """What `Engine` does with a matte; the arrays that frames are made in go round here."""
 
-    def __init__(self, *, outputs=("alpha",), background=None, controls=None, planar=False, fine=(), guides=None):
+    def __init__(
+        self, *, outputs=("alpha",), background=None, controls=None, planar=False, fine=(), guides=None, threads=1
+    ):
         """`outputs`: which of OUTPUT_KINDS `fuse` makes; `composite` needs an opened `background`, or LiveControls
         as `controls`, which bring one that may change from frame to frame.
 
         `fine`: which outputs are float32, 0 to 1, instead of uint8; these composites are never planes.
         `guides`: what a user says about where people are.
+        `threads`: of each kernel on the CPU.
         `planar`: composites of frames that are planes stay planes, of the same matrix and range.
         """
         self.controls = controls or LiveControls(NEUTRAL, background)
@@ -44,7 +47,7 @@ class FuseStage:
         self.planar, self.fine = planar, frozenset(fine)
         self.guides = guides or Guides()
         self._pool, self._canvases = BufferPool(), BufferPool(make=Canvas)
-        self._held = Held()
+        self._held, self._threads = Held(), threads
 
     def fuse(self, work: Work) -> Work:
         """Logits and alpha_raw → the outputs asked for, in one pass over the pixels (and one for the foreground).
@@ -75,7 +78,7 @@ class FuseStage:
         alpha = self._borrow(work, size, np.float32) if fine or (estimates and foreground is None) else None
         rooms = {"composite": composite, "alpha": alpha, "alpha8": alpha8}
         if any(room is not None for room in rooms.values()):  # of edited colours alone there is nothing left to fuse
-            fuse_composite(work.logits, work.alpha_raw, frame, background, **rooms)
+            fuse_composite(work.logits, work.alpha_raw, frame, background, **rooms, threads=self._threads)
         if estimates and foreground is None:
             foreground = estimate_foreground(work.frame.pixels, alpha)
         transparent = self._transparent(work, foreground, alpha8) if "transparent" in wanted else None
@@ -87,7 +90,7 @@ class FuseStage:
     def _alpha_as_drawn(self, work: Work) -> np.ndarray:
         """[H, W] float32, of a buffer that goes round."""
         drawn = self._borrow(work, work.frame.size, np.float32)
-        fuse_composite(work.logits, work.alpha_raw, alpha=drawn)
+        fuse_composite(work.logits, work.alpha_raw, alpha=drawn, threads=self._threads)
         return drawn
 
     def _edit(self, work: Work, drawn: Subject, edits: Controls, frame: Picture | None, background) -> tuple:
@@ -137,7 +140,7 @@ class FuseStage:
     def alpha(self, work: Work) -> np.ndarray:
         """Logits and alpha_raw → alpha [H, W] float32 in 0..1, a fresh array."""
         alpha = np.empty(work.frame.size, np.float32)
-        fuse_composite(work.logits, work.alpha_raw, alpha=alpha)
+        fuse_composite(work.logits, work.alpha_raw, alpha=alpha, threads=self._threads)
         return alpha
 
     def wait(self, work: Work) -> None:

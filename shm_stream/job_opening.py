@@ -9,7 +9,15 @@ from pathlib import Path
 
 from .background import open_background
 from .engine import Engine
-from .engine_choice import choose_runner, composites_can_stay, fine_kinds, frames_stay_on_gpu, make_engine, stays_planar
+from .engine_choice import (
+    choose_runner,
+    composites_can_stay,
+    fine_kinds,
+    frames_stay_on_gpu,
+    make_engine,
+    stays_planar,
+    threads_of,
+)
 from .errors import InputError
 from .guides import open_guides
 from .job_options import JobOptions
@@ -24,6 +32,7 @@ from .preset import get_preset
 from .sidecar import Sidecars
 from .sink_camera import CameraSink
 from .source import Source, open_source
+from .threads import Threads
 
 
 @dataclass
@@ -46,7 +55,8 @@ class Parts:
 
 def open_parts(options: JobOptions, opened: contextlib.ExitStack, *, reported: bool) -> Parts:
     """What is to be closed goes to `opened`; `reported`: each frame is told to statistics. Raises InputError."""
-    source = opened.enter_context(_open_source(options))
+    threads = threads_of(options)
+    source = opened.enter_context(_open_source(options, threads))
     bg = None if options.bg is None else os.fspath(options.bg)
     planned, live = plan_outputs(source, options, bg), plan_live(options, bg)
     kinds = {*planned, *live.values(), *(["composite"] if options.vcam or options.panel else [])}
@@ -57,14 +67,14 @@ def open_parts(options: JobOptions, opened: contextlib.ExitStack, *, reported: b
     opened.callback(guides.close)
     left = left_before(Path(path) for path in planned.values())
     safe = bool(live) or source.live
-    sinks = {kind: open_file_sink(path, kind, options, source, safe=safe) for kind, path in planned.items()}
+    sinks = {kind: open_file_sink(path, kind, options, source, threads, safe=safe) for kind, path in planned.items()}
     if options.alpha_mode is not None and TRANSPARENT not in kinds:
         raise InputError("--alpha-mode is about colours beside alpha: give --bg transparent with it")
     sidecars = Sidecars(sinks, source, overwrite=options.overwrite) if options.sidecar else None
     fine = fine_kinds(sinks, source, options) - {*live.values()}
     watched = safe or bool(options.vcam or options.panel)
     fusing = {"outputs": kinds, "controls": controls, "guides": guides, "fine": fine}
-    engine = _open_engine(options, source, sinks, watched=watched, **fusing)
+    engine = _open_engine(options, source, sinks, threads, watched=watched, **fusing)
     rate = HeldRate(source, engine, options.live, opened)
     memory = _bound_memory(options, source, engine, sinks, watched=watched, reported=reported)
     for target, kind in live.items():
@@ -75,7 +85,7 @@ def open_parts(options: JobOptions, opened: contextlib.ExitStack, *, reported: b
     return Parts(source, controls, sinks, sidecars, engine, rate, memory, [*live], left)
 
 
-def _open_source(options: JobOptions) -> Source:
+def _open_source(options: JobOptions, threads: Threads) -> Source:
     return open_source(
         options.input,
         start_seconds=options.start,
@@ -86,14 +96,17 @@ def _open_source(options: JobOptions) -> Source:
         rate=options.rate,
         hwaccel=options.hwaccel,
         stay_on_device=frames_stay_on_gpu(options),
+        threads=threads.decoder,
     )
 
 
-def _open_engine(options: JobOptions, source: Source, sinks: dict, *, watched: bool, **fusing) -> Engine:
+def _open_engine(
+    options: JobOptions, source: Source, sinks: dict, threads: Threads, *, watched: bool, **fusing
+) -> Engine:
     """`watched`: others than files take what it makes."""
     planar = stays_planar(source, sinks, options.vcam)
-    runner = choose_runner(options.preset, options.runner, options.device)
-    fusing |= {"dense": options.dense, "lookahead": options.lookahead, "planar": planar}
+    runner = choose_runner(options.preset, options.runner, options.device, threads.network)
+    fusing |= {"dense": options.dense, "lookahead": options.lookahead, "planar": planar, "threads": threads.kernels}
     stay = planar and not watched and composites_can_stay(sinks)
     engine = make_engine(runner, get_preset(options.preset), options.tnet_size, composites_stay=stay, **fusing)
     if source.live:  # frames do not wait until T-Net is compiled

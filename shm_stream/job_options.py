@@ -71,6 +71,8 @@ class JobOptions:
     target: str | None = None
     """`nuke`, `resolve`, `premiere`, `obs` or `web`: outputs as that program takes them."""
     overwrite: bool = False
+    cores: int | None = None
+    """Cores to use at most; None: all that the process may."""
     max_memory: int | None = None
     """Bytes of resident memory that the process is to stay below; None: what is quickest."""
     controls: Controls = NEUTRAL

@@ -12,9 +12,10 @@ from .live_target import LiveTarget
 from .outputs import TRANSPARENT
 from .picture_format import is_pattern
 from .sink import is_folder, open_live_sink, open_sink
+from .threads import Threads
 
 
-def open_file_sink(path: str, kind: str, options: JobOptions, source, *, safe: bool):
+def open_file_sink(path: str, kind: str, options: JobOptions, source, threads: Threads, *, safe: bool):
     """The sink of a file or folder, from what was asked of the job. Raises InputError."""
     main = kind in ("composite", TRANSPARENT) or options.bg is None
     return open_sink(
@@ -30,6 +31,7 @@ def open_file_sink(path: str, kind: str, options: JobOptions, source, *, safe: b
         delivery=_delivery(options, kind, path),
         safe=safe,
         part=options.part is not None,
+        threads=threads.encoder,
     )
 
 

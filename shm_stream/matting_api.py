@@ -129,6 +129,7 @@ def matte_video(
     codec: str | None = None,
     crf: int | None = None,
     overwrite: bool = False,
+    cores: int | None = None,
     max_memory: int | None = None,
     controls: Controls = NEUTRAL,
     lookahead: int = 0,
@@ -140,6 +141,8 @@ def matte_video(
     `output`, or beside the input with `_composite` in its name. `alpha` and `foreground` are further outputs.
     `controls` changes edges, position and smoothing in time; `lookahead` is how many later frames steady each.
     `dense` runs M-Net on whole frames instead of the tiles where it can matter.
+
+    `cores` is how many processor cores to use at most.
 
     `max_memory` is how many bytes of resident memory, such as 3_000_000_000, this process is to stay below, if need be
     slower: all of it, so that what else it holds leaves less for the job. It is for files on the CPU, not with `dense`.
@@ -166,6 +169,7 @@ def matte_video(
         codec=codec,
         crf=crf,
         overwrite=overwrite,
+        cores=cores,
         max_memory=max_memory,
         controls=controls,
         lookahead=lookahead,

@@ -36,6 +36,7 @@ def open_sink(
     delivery: Delivery = USUAL,
     safe: bool = False,
     part: bool = False,
+    threads: int | None = None,
 ) -> Sink:
     """Check everything that can be checked without a frame, and return a sink; no file is made before `write`.
 
@@ -47,6 +48,7 @@ def open_sink(
     `start_seconds` and at the end of the video if `duration_seconds` or a frame limit of the source asked for one.
     `safe`: videos are readable up to their last second when the process is killed (under the temporary name), and kept
     when the job fails. `part`: others are made apart, and the sound is copied when they are joined.
+    `threads`: of a video encoder, None for as many as it likes.
     A sink has `path`, `kind`, `warning` (one line about what was left out, or None),
     `takes_planes` (`write` also takes composites that are YuvPlanes of the source's matrix and range), `fine`,
     `facts()` (what is written, for the sidecar), `finish()` and `abort()`, which returns what is kept all the same, or
@@ -70,7 +72,7 @@ def open_sink(
     cut_end = duration_seconds is not None or source.limited
     return VideoSink(
         path, source, kind=kind, codec=codec, crf=crf, audio_from=audio, cut_start=start_seconds > 0, cut_end=cut_end,
-        delivery=delivery, safe=safe, part=part,
+        delivery=delivery, safe=safe, part=part, threads=threads,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from .fine_planes import depth_of
 from .frame import Frame
 from .output_container import open_output
 from .thread_priority import usual_priority
-from .video_codecs import DEVICE_FORMAT, Encoding, add_video_stream, choose_encoding, takes_device_frames
+from .video_codecs import DEVICE_FORMAT, Encoding, add_video_stream, choose_encoding, takes_device_frames, with_threads
 from .yuv_planes import YuvPlanes, picture_size, same_numbers
 
 LOOK_SECONDS = 1.0
@@ -42,7 +42,7 @@ class VideoSink:
 
     def __init__(
         self, path: Path, source, *, kind: str, codec, crf, audio_from, cut_start, cut_end, delivery: Delivery = USUAL,
-        safe=False, part=False,
+        safe=False, part=False, threads=None,
     ):  # fmt: skip
         """`safe`: what was written stays readable when the process dies, and is kept when the job fails.
 
@@ -54,7 +54,8 @@ class VideoSink:
         self.warning: str | None = None
         self._source = source
         size, bits = (source.width, source.height), wanted_bits(delivery, source)
-        self._encoding = choose_encoding(path, kind, size, source.colour, codec, crf, bits)
+        encoding = choose_encoding(path, kind, size, source.colour, codec, crf, bits)
+        self._encoding = encoding if threads is None else with_threads(encoding, threads)
         self._convention = convention_for(path, path.suffix.lower(), kind, delivery, source)
         self._frames = EncoderFrames(path, self._encoding, self._convention, source.rate)
         self._cut_start, self._cut_end = cut_start, cut_end

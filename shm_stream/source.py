@@ -13,6 +13,7 @@ from .source_images import IMAGE_SUFFIXES, ImageSource
 from .source_stream import StreamSource
 from .source_video import VideoSource
 from .stream_address import parse_address
+from .threads import SLICES
 
 Source = VideoSource | ImageSource | StreamSource
 
@@ -28,6 +29,7 @@ def open_source(
     rate: Fraction | None = None,
     hwaccel: str | None = None,
     stay_on_device: bool = False,
+    threads: int = SLICES,
 ) -> Source:
     """Read the header of `path` and return an iterable of `Frame`; each iteration starts anew.
 
@@ -35,15 +37,15 @@ def open_source(
     here and iterated once. `start_seconds` and `duration_seconds` cut videos to the frame; `max_frames` ends any
     source; `deinterlace` makes whole pictures of the fields of interlaced videos; `rate` is that of a folder's pictures
     (None: 25 a second); `hwaccel` is what decodes a video file instead of the CPU, such as `cuda`, and with
-    `stay_on_device` its frames are left there as DevicePlanes where they can. Files are opened and closed in the thread
-    that iterates. A source has: `kind` ("video", "image", "folder"), `live` (frames that come
-    while nobody asks are dropped), `path`, `width`, `height` (upright; of the first image in a folder), `planar`
-    (frames come as YuvPlanes, but for those that change size or format in mid-stream), `rate` (Fraction), `frame_count`
-    (estimate or None), `colour` (ColourTags), `bits` (of each channel), `sample_aspect_ratio` (Fraction), `files` (the
-    paths it reads), `audio_from` (what `open_sink` copies sound from, or None), `limited` (an end was asked for),
-    `exhausted` (the last iteration went to its end), `origin_seconds` (where in the input the first frame lay; known
-    once it was delivered), `notice` (None or one line about what the header says) and, after iteration, `warning` (None
-    or one line saying what could not be decoded). Raises InputError.
+    `stay_on_device` its frames are left there as DevicePlanes where they can; `threads` are those of a video file's
+    decoder. Files are opened and closed in the thread that iterates. A source has: `kind` ("video", "image", "folder"),
+    `live` (frames that come while nobody asks are dropped), `path`, `width`, `height` (upright; of the first image in a
+    folder), `planar` (frames come as YuvPlanes, but for those that change size or format in mid-stream), `rate`
+    (Fraction), `frame_count` (estimate or None), `colour` (ColourTags), `bits` (of each channel), `sample_aspect_ratio`
+    (Fraction), `files` (the paths it reads), `audio_from` (what `open_sink` copies sound from, or None), `limited` (an
+    end was asked for), `exhausted` (the last iteration went to its end), `origin_seconds` (where in the input the first
+    frame lay; known once it was delivered), `notice` (None or one line about what the header says) and, after
+    iteration, `warning` (None or one line saying what could not be decoded). Raises InputError.
     """
     _check_limits(start_seconds, duration_seconds, max_frames)
     if not os.fspath(path):
@@ -68,7 +70,7 @@ def open_source(
         raise InputError(f"{path} has times of its own: --rate is for folders of pictures")
     return VideoSource(
         path, start_seconds=start_seconds, duration_seconds=duration_seconds, max_frames=max_frames,
-        deinterlace=deinterlace, hwaccel=hwaccel, stay_on_device=stay_on_device,
+        deinterlace=deinterlace, hwaccel=hwaccel, stay_on_device=stay_on_device, threads=threads,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from .deinterlace import deinterlaced
 from .errors import InputError
 from .frame import Frame
 from .hardware_decoder import cannot_decode
+from .threads import SLICES
 from .upright import Upright
 from .video_container import open_container, seek, video_stream
 from .video_decoding import DecodeProgress, decode_all, rising
@@ -29,7 +30,7 @@ class VideoSource:
 
     def __init__(
         self, path: Path, *, start_seconds=0.0, duration_seconds=None, max_frames=None, deinterlace=False,
-        hwaccel=None, stay_on_device=False,
+        hwaccel=None, stay_on_device=False, threads=SLICES,
     ):  # fmt: skip
         self.path = path
         self.files = [path]
@@ -44,12 +45,16 @@ class VideoSource:
         self.exhausted = False
         self._progress = DecodeProgress()
         self._deinterlace, self._hwaccel = deinterlace, hwaccel
+        self._threads = threads
         self._stay = stay_on_device and not deinterlace  # fields are made whole on the CPU
         with self._open() as container:
-            self._read_header(container, video_stream(container, path))
+            self._read_header(container, self._stream(container))
 
     def _open(self):
         return open_container(self.path, self._hwaccel, self._stay)
+
+    def _stream(self, container):
+        return video_stream(container, self.path, self._threads)
 
     def _read_header(self, container, stream) -> None:
         """Facts from the header and the first frame."""
@@ -135,7 +140,7 @@ class VideoSource:
         target = (self.first_pts or 0) + self._units(self.start_seconds)
         if self.start_seconds and self.first_pts is not None:
             with self._open() as container:
-                stream = video_stream(container, self.path)
+                stream = self._stream(container)
                 if seek(container, stream, target):
                     pictures = self._pictures(container, stream, progress)
                     head = next(pictures, None)
@@ -145,7 +150,7 @@ class VideoSource:
                         return
             progress.reset()  # no index, or one that leads past the target: read from the beginning
         with self._open() as container:
-            yield from self._pictures(container, video_stream(container, self.path), progress)
+            yield from self._pictures(container, self._stream(container), progress)
 
     def _pictures(self, container, stream, progress: DecodeProgress) -> Iterator[tuple[av.VideoFrame, int]]:
         pictures = decode_all(container, stream, progress)

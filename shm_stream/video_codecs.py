@@ -54,6 +54,8 @@ ON_A_GPU = ("_nvenc", "_qsv", "_amf")
 """How the names of encoders end that need one."""
 DEVICE_FORMAT = "cuda"
 """FFmpeg's name for pictures that are encoded where they lie."""
+MOST_OF_SVT_AV1 = 6
+"""Its levels of parallelism end there."""
 APPLE_TAGS = {("libx265", "mp4"), ("libx265", "mov")}
 """Where HEVC is called hvc1: Apple's players do not open it as hev1, FFmpeg's own choice."""
 KNOWN = "libx264, libx265, libvpx-vp9, libsvtav1, prores_ks, ffv1, qtrle, utvideo, magicyuv"
@@ -68,6 +70,18 @@ class Encoding:
     pix_fmt: str
     options: dict[str, str]
     tags: ColourTags
+    threads: int = 0
+    """0: as many as the encoder likes."""
+
+
+def with_threads(encoding: Encoding, threads: int) -> Encoding:
+    """The same with that many threads: some encoders mean other things by FFmpeg's own number."""
+    options = encoding.options
+    if encoding.codec == "libx265":
+        return replace(encoding, options=options | {"x265-params": f"{options['x265-params']}:pools={threads}"})
+    if encoding.codec == "libsvtav1":
+        return replace(encoding, options=options | {"svtav1-params": f"lp={min(threads, MOST_OF_SVT_AV1)}"})
+    return replace(encoding, threads=threads)
 
 
 def takes_device_frames(encoding: Encoding, size: tuple[int, int]) -> bool:
@@ -129,6 +143,7 @@ def add_video_stream(container, encoding: Encoding, size: tuple[int, int], rate:
     context = stream.codec_context
     if (encoding.codec, encoding.container) in APPLE_TAGS:
         context.codec_tag = "hvc1"
+    context.thread_count = encoding.threads
     context.bit_rate = 0  # quality decides
     context.max_b_frames = 0  # with B-frames mp4 loses the last frame's duration when the rate varies
     context.flags |= av.codec.context.Flags.frame_duration

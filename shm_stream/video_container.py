@@ -8,10 +8,8 @@ import av
 
 from .errors import InputError
 from .hardware_decoder import cannot_decode, decoder_settings
+from .threads import SLICES
 
-THREADS = 2
-"""Of the decoder, for slices: they add no delay and end cleanly when a run stops early. With threads for frames,
-damaged H.264 gives other pictures from run to run, and another number of them than with slices."""
 LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Titles that are not UTF-8 must not stop a video; PyAV from 19 on always takes them."""
 
@@ -43,8 +41,9 @@ def _open_for_hardware(path: Path, hwaccel: str, stay: bool):
         raise cannot_decode(path, hwaccel, error) from error
 
 
-def video_stream(container, path: Path | str):
-    """The first video stream that is not a cover picture, set up for decoding. Raises InputError if none."""
+def video_stream(container, path: Path | str, threads: int = SLICES):
+    """The first video stream that is not a cover picture, set up to be decoded with `threads`. Raises InputError if
+    there is none."""
     attached = av.stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & attached]
     if not streams:
@@ -52,7 +51,7 @@ def video_stream(container, path: Path | str):
     if streams[0].codec_context is None:
         raise InputError(f"cannot decode {path}: its video codec is unknown here; convert it to H.264 first")
     streams[0].codec_context.thread_type = "SLICE"
-    streams[0].codec_context.thread_count = THREADS
+    streams[0].codec_context.thread_count = threads
     return streams[0]
 
 

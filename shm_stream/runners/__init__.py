@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import InputError
 from ..native import REFERENCE, path_name
 from ..preset import get_preset
+from ..threads import share_out, usable_cores
 
 if TYPE_CHECKING:
     import numpy as np  # the command line reads the names here; --help need not wait for numpy
@@ -47,10 +48,13 @@ def default_runner(device: str, preset: str) -> str:
     return "openvino" if find_spec("openvino") else "native"
 
 
-def load_runner(preset: str = "live", runner: str | None = None, device: str = "cpu") -> Runner:
+def load_runner(
+    preset: str = "live", runner: str | None = None, device: str = "cpu", threads: int | None = None
+) -> Runner:
     """The runner of that name, with the preset's weights.
 
-    `runner=None` takes that of `default_runner`. Raises InputError for a name that does not
+    `runner=None` takes that of `default_runner`. `threads`: of each network on a CPU, None for half of the cores, since
+    both work side by side. Raises InputError for a name that does not
     exist, a missing package or a device the runner has not got, WeightsError for bad weight files.
     """
     get_preset(preset)
@@ -61,4 +65,4 @@ def load_runner(preset: str = "live", runner: str | None = None, device: str = "
         module = import_module(RUNNERS[name], __package__)
     except ImportError as error:
         raise InputError(f"runner '{name}' cannot be loaded ({error}); pip install {name}") from error
-    return module.load(preset, device)
+    return module.load(preset, device, threads or share_out(usable_cores()).network)

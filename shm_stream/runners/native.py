@@ -12,7 +12,7 @@ from .. import weights
 from ..errors import InputError, WeightsError
 from ..mnet_kernel import MNetKernel, pack_parameters
 from ..preset import get_preset
-from .onnxruntime import open_session, threads_of_a_network
+from .onnxruntime import open_session
 
 M_NET = "mnet."
 """What the names of M-Net's weights begin with."""
@@ -23,7 +23,7 @@ class NativeRunner:
 
     device = "cpu"
 
-    def __init__(self, name: str, preset: str, device: str, open_tnet: Callable[[str, int], Callable]):
+    def __init__(self, name: str, preset: str, device: str, threads: int, open_tnet: Callable[[str, int], Callable]):
         """`open_tnet`: preset and number of threads → what `Runner.tnet` is. Raises InputError, WeightsError."""
         if device != "cpu":
             raise InputError(f"runner {name} works on the cpu, not on '{device}'; use --runner torch")
@@ -31,7 +31,7 @@ class NativeRunner:
         if not facts.local_mnet:
             raise InputError(f"runner {name} does not know the M-Net of preset '{preset}'; use --runner torch")
         self.name, self.halo, self.multiple = name, facts.halo, facts.multiple
-        self.threads = threads = threads_of_a_network()
+        self.threads = threads
         self.draw = MNetKernel(_load_parameters(preset), threads=threads).draw
         self.tnet = open_tnet(preset, threads)
 
@@ -45,8 +45,8 @@ def _load_parameters(preset: str) -> np.ndarray:
         raise WeightsError(f"weight file {path} does not fit preset '{preset}': {error}") from error
 
 
-def load(preset: str, device: str) -> NativeRunner:
-    return NativeRunner("native", preset, device, _open_tnet)
+def load(preset: str, device: str, threads: int) -> NativeRunner:
+    return NativeRunner("native", preset, device, threads, _open_tnet)
 
 
 def _open_tnet(preset: str, threads: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import onnxruntime as ort
 
@@ -18,10 +16,9 @@ class OnnxRunner:
     name = "onnxruntime"
     device = "cpu"
 
-    def __init__(self, preset: str):
+    def __init__(self, preset: str, threads: int):
         facts = get_preset(preset)
         self.halo, self.multiple = facts.halo, facts.multiple
-        threads = threads_of_a_network()
         self._tnet = open_session(preset, "tnet", threads)
         self._mnet = open_session(preset, "mnet", threads)
 
@@ -30,11 +27,6 @@ class OnnxRunner:
 
     def mnet(self, x: np.ndarray) -> np.ndarray:
         return self._mnet.run(None, {"tile": x[None]})[0][0, 0]
-
-
-def threads_of_a_network() -> int:
-    """The two networks run side by side on consecutive frames, so each gets half of the cores."""
-    return max(1, (os.cpu_count() or 1) // 2)
 
 
 def open_session(preset: str, network: str, threads: int) -> ort.InferenceSession:
@@ -50,7 +42,7 @@ def open_session(preset: str, network: str, threads: int) -> ort.InferenceSessio
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def load(preset: str, device: str) -> OnnxRunner:
+def load(preset: str, device: str, threads: int) -> OnnxRunner:
     if device != "cpu":
         raise InputError(f"runner onnxruntime works on the cpu here, not on '{device}'; use --runner torch")
-    return OnnxRunner(preset)
+    return OnnxRunner(preset, threads)

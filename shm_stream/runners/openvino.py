@@ -63,5 +63,5 @@ class OpenVinoRunner(NativeRunner):
         self.tnet.compile((1, 4, *shape))
 
 
-def load(preset: str, device: str) -> OpenVinoRunner:
-    return OpenVinoRunner("openvino", preset, device, OpenVinoTNet)
+def load(preset: str, device: str, threads: int) -> OpenVinoRunner:
+    return OpenVinoRunner("openvino", preset, device, threads, OpenVinoTNet)

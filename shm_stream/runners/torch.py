@@ -67,7 +67,8 @@ def fold_norms(network: nn.Module) -> None:
                 sequence[index], sequence[index + 1] = fuse_conv_bn_eval(layer, norm), nn.Identity()
 
 
-def load(preset: str, device: str) -> TorchRunner:
+def load(preset: str, device: str, threads: int) -> TorchRunner:
+    """`threads` is not heard: those of torch belong to the process, whatever else it does."""
     if device != "cpu" and not torch.cuda.is_available():
         raise InputError(f"device '{device}' was asked for, but this torch ({torch.__version__}) finds no CUDA GPU")
     return TorchRunner(preset, device)
