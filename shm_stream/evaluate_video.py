@@ -89,7 +89,7 @@ def measure_against_truth(
 def with_alphas(source: Source, videos: list[VideoMatting]) -> list[Iterator]:
     """The frames of `source`, then the alphas that each of `videos` gives them; to be read in step."""
     frames, *copies = tee(source, 1 + len(videos))
-    return [frames, *(video.alphas(frame.pixels for frame in copy) for video, copy in zip(videos, copies))]
+    return [frames, *(video.alphas(frame.picture for frame in copy) for video, copy in zip(videos, copies))]
 
 
 def check_pair(source: Source, truths: Source) -> int:

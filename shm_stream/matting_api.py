@@ -23,6 +23,7 @@ from .live_options import LiveOptions
 from .pipeline import through
 from .preset import get_preset
 from .work import Work
+from .yuv_planes import YuvPlanes
 
 
 class Matting:
@@ -90,12 +91,16 @@ class VideoMatting:
         work.trimap = None if trimap is None else check_trimap(trimap, work.frame.size)
         return next(self._drawn([work]))
 
-    def alphas(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Alpha of each of `images`, in order. With a lookahead of N the first one comes after N + 1 images."""
+    def alphas(self, images: Iterable[np.ndarray | YuvPlanes]) -> Iterator[np.ndarray]:
+        """Alpha of each of `images`, in order. With a lookahead of N the first one comes after N + 1 images.
+
+        Images are as for `__call__`, or the planes that a decoder gave, which are matted as jobs do it.
+        """
         return self._drawn(map(self._work, images))
 
-    def _work(self, image: np.ndarray) -> Work:
-        frame = Frame(check_image(image), self._count, self._count, Fraction(1, 25), 1)
+    def _work(self, image: np.ndarray | YuvPlanes) -> Work:
+        picture = image if isinstance(image, YuvPlanes) else check_image(image)
+        frame = Frame(picture, self._count, self._count, Fraction(1, 25), 1)
         self._count += 1
         return Work(frame)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,8 +13,10 @@ from stand_ins import StandInRunner
 
 import shm_stream
 from shm_stream import InputError, Matting, machine, matte_video
+from shm_stream.source import open_source
 
 pytestmark = pytest.mark.timeout(60)
+EXAMPLE = Path(__file__).parent.parent / "examples" / "webcam.mkv"
 
 
 def noise(*shape):
@@ -119,3 +122,14 @@ def test_every_public_name_exists():
 def test_import_is_light():
     code = "import sys, shm_stream; sys.exit(any(m in sys.modules for m in ('numpy', 'cv2', 'av', 'torch')))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_planes_are_matted_as_in_a_job(tmp_path):
+    """`eval --video` measures what users get: a decoder's planes, not their RGB."""
+    with open_source(EXAMPLE, max_frames=3) as source:
+        planes = [frame.planes for frame in source]
+        alphas = [np.rint(255 * alpha) for alpha in Matting("live", "cpu").video().alphas(planes)]
+    matte_video(EXAMPLE, alpha=tmp_path / "mattes", device="cpu", frames=3)
+    written = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted((tmp_path / "mattes").iterdir())]
+    assert len(written) == len(alphas) == 3
+    assert all(np.array_equal(alpha, other) for alpha, other in zip(alphas, written, strict=True))
