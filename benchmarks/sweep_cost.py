@@ -124,10 +124,12 @@ def label(panel, title: str, x: str, y: str) -> None:
 
 
 def main(o: argparse.Namespace) -> None:
-    if not hasattr(os, "sched_setaffinity") or max(o.cores) > cores():
+    if not hasattr(os, "sched_setaffinity") or not 1 <= min(o.cores) <= max(o.cores) <= cores():
         raise InputError(f"this machine lets a process have 1 to {cores()} cores, if it is Linux; give --cores")
     if min(o.rounds, o.repeats) < 1:
         raise InputError("--rounds and --repeats must be 1 or more")
+    if not o.seconds > 0:
+        raise InputError("--seconds must be more than 0")
     area = sweep_area(o.repeats)
     for row in area:
         print(json.dumps(row), flush=True)

@@ -90,6 +90,7 @@ def draw(path: Path, rows: list[dict]) -> None:
 
 
 def measure_all(o: Options) -> None:
+    options.check_least(o, 1, "widths", "count")
     runner, rows = TorchRunner("live", "cpu"), []
     torch.set_num_threads(1)
     tiles = tiles_of_a_frame(runner)
