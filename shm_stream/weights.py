@@ -29,12 +29,32 @@ def folder() -> Path:
 
 
 def manifest() -> dict:
-    """What manifest.json says: preset name → files, checksums, licence, sources, metrics."""
+    """What manifest.json says: preset name → files, checksums, licence, sources, metrics.
+
+    Raises WeightsError, also when size and sha256 of a file are not in it: those who read it rely on them.
+    """
     path = folder() / "manifest.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        presets = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read ({error}); reinstall shm-stream") from error
+    if not isinstance(presets, dict):
+        raise WeightsError(f"{path} is no list of presets; reinstall shm-stream")
+    for preset, facts in presets.items():
+        if not _lists_files(facts):
+            raise WeightsError(
+                f"{path} does not list the files of '{preset}' with bytes and sha256; reinstall shm-stream"
+            )
+    return presets
+
+
+def _lists_files(facts) -> bool:
+    """Whether this is a preset's entry in a manifest."""
+    files = facts.get("files") if isinstance(facts, dict) else None
+    return isinstance(files, dict) and all(
+        isinstance(file, dict) and isinstance(file.get("bytes"), int) and isinstance(file.get("sha256"), str)
+        for file in files.values()
+    )
 
 
 def find(name: str, preset: str) -> Path:

@@ -58,3 +58,27 @@ def test_broken_manifest(folder):
     (folder / "manifest.json").write_text("{")
     with pytest.raises(WeightsError, match="manifest.json cannot be read"):
         weights.manifest()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"live": {}},
+        {"live": "yes"},
+        {"live": {"files": ["a.onnx"]}},
+        {"live": {"files": {"a.onnx": {"sha256": "0"}}}},
+        {"live": {"files": {"a.onnx": {"bytes": 10}}}},
+        {"live": {"files": {"a.onnx": {"bytes": "10", "sha256": "0"}}}},
+    ],
+)
+def test_a_manifest_that_lists_no_files(folder, content):
+    (folder / "manifest.json").write_text(json.dumps(content))
+    for work in (weights.manifest, lambda: weights.find("a.onnx", "live")):
+        with pytest.raises(WeightsError, match="manifest.json does not list the files of 'live' with bytes and sha256"):
+            work()
+
+
+def test_a_manifest_of_another_kind(folder):
+    (folder / "manifest.json").write_text("[]")
+    with pytest.raises(WeightsError, match=r"manifest.json is no list of presets; reinstall"):
+        weights.manifest()
