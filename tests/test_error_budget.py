@@ -55,7 +55,7 @@ def test_every_set_is_measured(training_data, run_training, tmp_path):
     result = json.loads((tmp_path / "budget.json").read_text())
     assert list(result) == list(error_budget.SETS) and all(name in printed for name in result)
     soft, hard = result["portraits"], result["groups"]
-    assert set(soft) - set(hard) == {"label", "other label"}, "groups have hard masks only"
+    assert set(soft) - set(hard) == {"label", "other label", "MAD"}, "groups have hard masks only"
     assert soft["grid"] > 95 and soft["label"] > 99
     for row in result.values():
         assert row["edges right"] >= row["validation"] and row["rest right"] >= row["validation"]

@@ -1,6 +1,9 @@
-"""Takes the error of the shipped weights apart: what keeps mean IoU from 100 %.
+"""Takes the error of weights apart: what keeps mean IoU from 100 %.
 
-    python -m training.error_budget --data DATA [--preset live] [--runner native] [--teacher MODEL] [--json budget.json]
+    python -m training.error_budget --data DATA [--weights FOLDER] [--preset live] [--runner native] [--teacher MODEL]
+        [--json budget.json]
+
+First it says which weights these are: those that users get, or the ones in FOLDER.
 
 Mean IoU in percent, as `training.evaluate` measures it, per set:
 
@@ -13,10 +16,11 @@ Mean IoU in percent, as `training.evaluate` measures it, per set:
 - other label: validation, measured against that soft alpha cut at one half instead of the hard mask
 - larger: validation with T-Net's input a quarter larger on each side
 - mirrored: validation with the mean of the alphas of the photo and of its mirror image
+- MAD: no mean IoU, but the mean of |alpha - soft alpha| x 1e-3
 
 With a teacher (`training.teacher`), which was trained on other photos:
 
-- teacher: its own figure
+- teacher, teacher MAD: its own figures
 - disputed: percent of the photos whose label both contradict, that is they agree better with each other, by 3 points of
   mean IoU or more, than either does with the label
 - undisputed, teacher undisputed: the two figures without these photos
@@ -33,14 +37,13 @@ import cv2
 import numpy as np
 
 from shm_stream import Matting
-from shm_stream.measures import mean_iou
+from shm_stream.measures import mean_absolute_difference, mean_iou
 from shm_stream.preset import get_preset
 from shm_stream.prior import tnet_shape
-from shm_stream.runners import load_runner
+from shm_stream.runners import Runner
 
-from . import options
-from .evaluate import SETS
-from .layout import Example, people, read_grey, read_rgb
+from . import measured, options
+from .layout import SETS, Example, held_out, people, read_grey, read_rgb
 from .teacher import SelfieMulticlass
 
 EDGE = 0.01
@@ -58,6 +61,8 @@ class Options:
     preset: str = "live"
     runner: str = ""
     """Empty: the usual one, as users get it."""
+    weights: Path | None = None
+    """A folder that `export` wrote; without one the weights that users get."""
     teacher: Path | None = None
     """Model file of a second opinion."""
     json: Path | None = None
@@ -90,8 +95,7 @@ def against_teacher(alpha: np.ndarray, taught: np.ndarray, person: np.ndarray) -
 class Budget:
     """The networks at their own size and larger, and a teacher, if there is one."""
 
-    def __init__(self, preset: str, runner_name: str, teacher: Callable[[np.ndarray], np.ndarray] | None = None):
-        runner = load_runner(preset, runner_name or None)
+    def __init__(self, preset: str, runner: Runner, teacher: Callable[[np.ndarray], np.ndarray] | None = None):
         self.tnet_size = get_preset(preset).tnet_size
         self.matting = Matting(preset, runner=runner)
         self.teacher = teacher
@@ -114,8 +118,12 @@ class Budget:
         if example.alpha:
             soft = read_grey(example.alpha, person.shape) / np.float32(255)
             figures |= {"label": 100 * mean_iou(soft, person), "other label": 100 * mean_iou(alpha, soft >= 0.5)}
+            figures["MAD"] = 1000 * mean_absolute_difference(alpha, soft)
         if self.teacher:
-            figures |= against_teacher(alpha, self.teacher(image), person)
+            taught = self.teacher(image)
+            figures |= against_teacher(alpha, taught, person)
+            if example.alpha:
+                figures["teacher MAD"] = 1000 * mean_absolute_difference(taught, soft)
         return figures
 
     def training(self, example: Example) -> dict[str, float]:
@@ -153,7 +161,10 @@ def means(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def take_apart(o: Options) -> None:
-    budget = Budget(o.preset, o.runner, SelfieMulticlass(o.teacher) if o.teacher else None)
+    for name in SETS:
+        held_out(o.data, name)  # what is missing is said before anything is measured
+    teacher = SelfieMulticlass(o.teacher) if o.teacher else None
+    budget = Budget(o.preset, measured.load(o.preset, o.runner, o.weights), teacher)
     result = {}
     for name in SETS:
         result[name] = means(list(measure(budget, o.data, name)))

@@ -1,6 +1,8 @@
-"""Measures the shipped weights on the validation split, through the pipeline that users run.
+"""Measures weights on the validation split, through the pipeline that users run.
 
-    python -m training.evaluate --data DATA [--preset live] [--runner native] [--json metrics.json]
+    python -m training.evaluate --data DATA [--weights FOLDER] [--preset live] [--runner native] [--json metrics.json]
+
+First it says which weights these are: those that users get, or the ones in FOLDER.
 
 Whole images, prior channel empty, T-Net input as the command line resizes it.
 
@@ -20,13 +22,10 @@ import numpy as np
 
 from shm_stream import Matting
 from shm_stream.measures import mean_absolute_difference, mean_iou
-from shm_stream.runners import load_runner
 
-from . import options
-from .layout import Example, backgrounds, people, read_grey, read_rgb
+from . import measured, options
+from .layout import SETS, Example, backgrounds, held_out, read_grey, read_rgb
 from .without_mnet import WithoutMNet
-
-SETS = ("portraits_soft", "portraits", "fullbody", "groups")
 
 
 @dataclass
@@ -35,6 +34,8 @@ class Options:
     preset: str = "live"
     runner: str = ""
     """Empty: the usual one, as users get it."""
+    weights: Path | None = None
+    """A folder that `export` wrote; without one the weights that users get."""
     tnet_size: int = 0
     json: Path | None = None
 
@@ -52,24 +53,27 @@ def measure(matting: Matting, example: Example) -> dict[str, float]:
 
 
 def measure_set(matting: Matting, data: Path, name: str) -> dict[str, float]:
-    rows = [measure(matting, example) for example in people(data, name, "validation")]
+    rows = [measure(matting, example) for example in held_out(data, name)]
     keys = {key for row in rows for key in row}
     return {"images": len(rows)} | {k: round(float(np.mean([r[k] for r in rows if k in r])), 3) for k in sorted(keys)}
 
 
-def measure_empty(matting: Matting, data: Path) -> dict[str, float]:
-    means = [float(matting.still(read_rgb(path)).mean()) for path in backgrounds(data, "validation")]
+def measure_empty(matting: Matting, rooms: list[Path]) -> dict[str, float]:
+    means = [float(matting.still(read_rgb(path)).mean()) for path in rooms]
     return {"images": len(means), "mean_alpha": round(float(np.mean(means)), 5), "worst_image": round(max(means), 5)}
 
 
 def evaluate(o: Options) -> None:
-    runner = load_runner(o.preset, o.runner or None)
+    rooms = backgrounds(o.data, "validation")
+    for name in SETS:
+        held_out(o.data, name)  # what is missing is said before anything is measured
+    runner = measured.load(o.preset, o.runner, o.weights)
     matting, tnet_alone = (
         Matting(o.preset, runner=r, tnet_size=o.tnet_size or None) for r in (runner, WithoutMNet(runner))
     )
     result = {f"people/{name}": measure_set(matting, o.data, name) for name in SETS}
     result["portraits_soft, T-Net alone"] = measure_set(tnet_alone, o.data, "portraits_soft")
-    result["backgrounds"] = measure_empty(matting, o.data)
+    result["backgrounds"] = measure_empty(matting, rooms)
     for name, figures in result.items():
         print(f"{name:30}" + "  ".join(f"{key} {value}" for key, value in figures.items()))
     if o.json:

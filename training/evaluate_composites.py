@@ -1,10 +1,12 @@
 """Measures what M-Net adds, on composites whose alpha is exact: held-out people pasted on held-out backgrounds.
 
-    python -m training.evaluate_composites --data DATA [--count 40] [--folder FOLDER] [--json metrics.json]
+    python -m training.evaluate_composites --data DATA [--weights WEIGHTS] [--count 40] [--folder FOLDER]
+        [--json metrics.json]
 
-Fixed seed. Inside the unknown band (pixels near a true alpha that is neither 0 nor 1) it prints MAD, gradient and
-connectivity error of T-Net with M-Net and of T-Net alone (alpha_raw = 1/2, that is alpha = F_s + U_s/2, enlarged).
-`--folder` keeps the composites and both results as pictures.
+First it says which weights these are: those that users get, or the ones in WEIGHTS. Fixed seed. Inside the unknown
+band (pixels near a true alpha that is neither 0 nor 1) it prints MAD, gradient and connectivity error of T-Net with
+M-Net and of T-Net alone (alpha_raw = 1/2, that is alpha = F_s + U_s/2, enlarged). `--folder` keeps the composites and
+both results as pictures.
 """
 
 from __future__ import annotations
@@ -13,15 +15,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from shm_stream import Matting
 from shm_stream.measures import compare, unknown_band
-from shm_stream.runners import load_runner
 
-from . import options, scenes
-from .layout import backgrounds, people, read_rgb
+from . import measured, options, scenes
+from .layout import backgrounds, held_out, make_folder, read_rgb, write_picture
 from .library import load_person
 from .without_mnet import WithoutMNet
 
@@ -35,13 +35,15 @@ class Options:
     preset: str = "live"
     runner: str = ""
     """Empty: the usual one, as users get it."""
+    weights: Path | None = None
+    """A folder that `export` wrote; without one the weights that users get."""
     folder: Path | None = None
     json: Path | None = None
 
 
 def composites(o: Options):
     """Yields `count` scenes of `size` x `size` pixels, one person each, never seen in training."""
-    examples = people(o.data, "portraits_soft", "validation")
+    examples = held_out(o.data, "portraits_soft")
     rooms = backgrounds(o.data, "validation")
     for index in range(o.count):
         rng = np.random.default_rng((o.seed, index))
@@ -59,13 +61,10 @@ def errors(alpha: np.ndarray, truth: np.ndarray, band: np.ndarray) -> dict[str, 
 
 def keep(folder: Path, index: int, scene: scenes.Scene, alphas: dict[str, np.ndarray]) -> None:
     """X.jpg and X.alpha.png (a folder that `shm-stream eval` reads), and X's results in subfolders."""
-    pictures = {f"{index:03}.jpg": cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR), f"{index:03}.alpha.png": scene.alpha}
+    pictures = {f"{index:03}.jpg": scene.image, f"{index:03}.alpha.png": scene.alpha}
     pictures |= {f"{name}/{index:03}.png": np.round(255 * alpha).astype(np.uint8) for name, alpha in alphas.items()}
     for name, picture in pictures.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not cv2.imwrite(str(path), picture):
-            raise SystemExit(f"{path}: cannot be written")
+        write_picture(folder / name, picture)
 
 
 def report(rows: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
@@ -76,7 +75,10 @@ def report(rows: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float
 
 
 def evaluate(o: Options) -> None:
-    runner = load_runner(o.preset, o.runner or None)
+    options.check_least(o, 1, "count", "size")
+    if o.folder:
+        make_folder(o.folder)
+    runner = measured.load(o.preset, o.runner, o.weights)
     mattings = {
         "tnet_alone": Matting(o.preset, runner=WithoutMNet(runner)),
         "with_mnet": Matting(o.preset, runner=runner),
