@@ -13,6 +13,10 @@ Bad is: a photo or label that cannot be read; a photo whose short side is below 
 without any label; a label without a photo; a label of another size; a mask that is empty or holds other values than 0
 and 255; an alpha that is the same everywhere; and a photo in both the training and the validation split, by its
 pixels. One line per finding; exit code 1 when there is any.
+
+The sets portraits_soft, portraits, fullbody and groups are trained on, each with two photos at least, since the first
+is kept for validation; of all but groups a soft alpha. Where one is missing or empty, or there are no backgrounds,
+that is all that is said, with exit code 2.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ from shm_stream.labelled import LABEL_ENDINGS, find_labels, label_paths, photos,
 from shm_stream.source_images import read_image
 
 from . import options
+from .layout import SETS, SOFT_SETS
 
 KINDS = ("people", "backgrounds")
 
@@ -53,7 +58,11 @@ class Found:
 def check(data: Path, smallest: int) -> tuple[list[str], int]:
     """One line per bad file, and the number of photos looked at. Raises InputError when DATA has not the layout."""
     problems, found, seen = [], [], 0
-    for folder in set_folders(data):
+    folders = set_folders(data)
+    lacks = [lack_of_people(data / "people" / name) for name in SETS] + [lack_of_backgrounds(data)]
+    if any(lacks):
+        raise InputError(f"{data} lacks what is trained on: {'; '.join(filter(None, lacks))}")
+    for folder in folders:
         images = photos(folder)
         seen += len(images)
         problems += lost_labels(folder, images)
@@ -79,6 +88,24 @@ def set_folders(data: Path) -> list[Path]:
             raise InputError(f"there is no folder {data / kind}; training.check_data --help shows the layout")
         folders += sorted(path for path in (data / kind).iterdir() if path.is_dir())
     return folders
+
+
+def lack_of_people(folder: Path) -> str | None:
+    """What a set that is trained on has too little of."""
+    name = f"people/{folder.name}"
+    if not folder.is_dir():
+        return f"there is no folder {name}"
+    images = take_split(photos(folder), "train")
+    if not images:
+        return f"{name} holds no two photos"
+    soft = any(example and example.alpha for example in map(find_labels, images))
+    return f"{name} has no soft alpha" if folder.name in SOFT_SETS and not soft else None
+
+
+def lack_of_backgrounds(data: Path) -> str | None:
+    folders = (path for path in (data / "backgrounds").iterdir() if path.is_dir())
+    enough = any(take_split(photos(path), "train") for path in folders)
+    return None if enough else "no folder in backgrounds holds two photos"
 
 
 def photo_problems(image: Path, pixels: np.ndarray, smallest: int) -> Iterator[str]:

@@ -66,9 +66,12 @@ def is_thing(alpha: np.ndarray) -> bool:
 
 
 def cut(o: Options) -> None:
+    pictures = take_split(photos(o.source), "train")
+    if not pictures:
+        raise InputError(f"{o.source} holds no two photos; the first of them is kept for validation")
     teacher = Saliency(o.teacher, o.threads)
     kept = seen = 0
-    for path in take_split(photos(o.source), "train"):
+    for path in pictures:
         if (o.out / f"{path.stem}.jpg").exists():
             continue
         image = limit_side(read_rgb(path), o.side)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from shm_stream.errors import InputError
+
 from . import options
 from .layout import Example, labelled_photos, people, read_grey, read_rgb, write_picture
 from .parts import parts_path
@@ -38,12 +40,15 @@ def label(image: np.ndarray, person: np.ndarray, teacher: SelfieMulticlass) -> n
 
 def examples(o: Options) -> list[Example]:
     found = [example for name in o.sets.split(",") for example in people(o.data, name, "train")]
-    return found + (labelled_photos(o.extra) if o.extra else [])
+    found += labelled_photos(o.extra) if o.extra else []
+    if not found:
+        raise InputError(f"{o.data} holds no photos of {o.sets} to label")
+    return found
 
 
 def work(o: Options) -> None:
-    teacher = SelfieMulticlass(o.teacher, o.threads)
     todo = [(example, parts_path(o.out, example)) for example in examples(o)]
+    teacher = SelfieMulticlass(o.teacher, o.threads)
     todo = [(example, path) for example, path in todo if not path.exists()]
     for example, path in todo:
         image = read_rgb(example.image)

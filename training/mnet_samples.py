@@ -37,8 +37,9 @@ class MNetSamples(Samples):
         super().__init__(size, seed)
         self.photos = photos
         sets = {"portraits_soft": 0.65, "portraits": 0.35}
+        rooms = backgrounds(data, "train")  # what is missing is said before all photos are read
         self.people = People(data, sets, "train", FULL_SIDE, cache).with_soft_alpha(sets)
-        self.backgrounds = load_backgrounds(backgrounds(data, "train"), FULL_SIDE)
+        self.backgrounds = load_backgrounds(rooms, FULL_SIDE)
 
     def sample(self, rng: np.random.Generator):
         scene = self.scene(rng, (self.size, self.size))
@@ -101,9 +102,10 @@ class JointSamples(Samples):
         super().__init__(size, seed)
         self.patches, self.ratio, self.photos = patches, ratio, photos
         sets = {"portraits_soft": 0.6, "portraits": 0.4}
+        rooms = backgrounds(data, "train")
         self.people = People(data, sets, "train", FULL_SIDE, cache).with_soft_alpha(sets)
         self.shown = People(data, SHOWN_SETS, "train", FULL_SIDE, cache) if photos else None
-        self.backgrounds = load_backgrounds(backgrounds(data, "train"), FULL_SIDE)
+        self.backgrounds = load_backgrounds(rooms, FULL_SIDE)
 
     def sample(self, rng: np.random.Generator):
         scene = self.scene(rng, (self.size, self.size))

@@ -29,6 +29,12 @@ def parts_path(folder: Path, example: Example) -> Path:
     return folder / example.set_name / f"{example.image.stem}.parts.png"
 
 
+def check_parts(folder: Path) -> None:
+    """Raises InputError for a folder without any picture of parts, from which nothing would be learnt."""
+    if not any(folder.glob("*/*.parts.png")):
+        raise InputError(f"{folder} holds no <set>/X.parts.png; training.label_parts makes them")
+
+
 def read_parts(path: Path, size: tuple[int, int]) -> np.ndarray:
     """[H, W] uint8 of the given size (H, W): indices of PARTS, all UNLABELLED where there is no file.
 

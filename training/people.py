@@ -9,7 +9,7 @@ import numpy as np
 
 from shm_stream.errors import InputError
 
-from .layout import labelled_photos, people
+from .layout import further_photos, people
 from .library import load_people
 
 
@@ -55,8 +55,8 @@ class People:
         self.probabilities = np.array(list(sets.values())) / sum(sets.values())
 
     def add(self, folder: Path, share: float, side: int, cache: Path | None, parts: Path | None = None) -> None:
-        """One more set, all of it, drawn with probability `share`."""
-        self.sets.append(load_people(labelled_photos(folder), side, cache, parts))
+        """One more set, all of it, drawn with probability `share`. Raises InputError when it is empty."""
+        self.sets.append(load_people(further_photos(folder), side, cache, parts))
         self.probabilities = np.append(self.probabilities * (1 - share), share)
 
     def draw(self, rng: np.random.Generator):

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from shm_stream import Matting
-from shm_stream.errors import ShmStreamError
+from shm_stream.errors import InputError, ShmStreamError
 from shm_stream.labelled import IMAGE_SUFFIXES, LABEL_ENDINGS
 from shm_stream.measures import mean_iou
 from shm_stream.source import open_source
 from shm_stream.source_images import read_image
 
 from . import options
-from .layout import limit_side, write_picture
+from .layout import limit_side, make_folder, write_picture
 from .teacher import SelfieMulticlass
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mts")
@@ -42,14 +42,25 @@ class Options:
     preset: str = "live"
 
 
+def footage(folder: Path) -> list[Path]:
+    """The photos and videos in a folder and all of its folders. Raises InputError when there are none."""
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; give one of photos and videos as --source")
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.endswith(LABEL_ENDINGS))
+    found = [path for path in files if path.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)]
+    if not found:
+        raise InputError(f"{folder} holds neither photos nor videos; give another --source")
+    return found
+
+
 def pictures(o: Options) -> Iterator[tuple[str, np.ndarray]]:
     """Name and [H, W, 3] uint8 RGB of every photo and of some frames of every video, in the order of their paths."""
-    for path in sorted(p for p in o.source.rglob("*") if p.is_file() and not p.name.endswith(LABEL_ENDINGS)):
+    for path in footage(o.source):
         name = "_".join(path.relative_to(o.source).with_suffix("").parts)
         try:
             if path.suffix.lower() in IMAGE_SUFFIXES:
                 yield name, read_image(path)
-            elif path.suffix.lower() in VIDEO_SUFFIXES:
+            else:
                 yield from frames(path, name, o.every)
         except ShmStreamError as error:
             print(f"left out: {error}")
@@ -78,8 +89,9 @@ def keep(folder: Path, name: str, image: np.ndarray, mask: np.ndarray) -> None:
 
 
 def label_folder(o: Options) -> None:
+    footage(o.source)
+    make_folder(o.out)
     teachers = [SelfieMulticlass(o.teacher), Matting(o.preset).still]
-    o.out.mkdir(parents=True, exist_ok=True)
     kept = seen = 0
     for name, image in pictures(o):
         if (o.out / f"{name}.jpg").exists():

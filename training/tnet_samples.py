@@ -10,9 +10,9 @@ import torch
 from shm_stream.prior import tnet_shape
 
 from . import obstacles, photometric, scenes
-from .layout import backgrounds, labelled_photos
+from .layout import backgrounds, further_photos
 from .library import load_backgrounds, load_people
-from .parts import UNLABELLED, part_labels
+from .parts import UNLABELLED, check_parts, part_labels
 from .people import People
 from .stream import Samples, to_tensor
 from .trimaps import mask_labels, random_prior, trimap_labels
@@ -74,13 +74,15 @@ class TNetSamples(Samples):
         self.sizes = sizes or (size,)
         self.photos, self.empty, self.square = photos, empty, square
         self.knows_parts = parts is not None
+        paths = backgrounds(data, "train")  # what is missing is said before all photos are read
+        if parts:
+            check_parts(parts)
         side = max(2 * max(self.sizes), PHOTO_SIDE)
         self.shown = People(data, TNET_SETS, "train", side, cache, parts=parts, leave_out=leave_out)
         self.pasted = self.shown.with_soft_alpha(PASTE_SETS)
         if extra:
             self.shown.add(*extra, side, cache, parts)
-        self.things = load_people(labelled_photos(things), side, cache) if things else []
-        paths = backgrounds(data, "train")
+        self.things = load_people(further_photos(things), side, cache) if things else []
         self.backgrounds = load_backgrounds(paths, side)
         self.animals = [picture for picture, path in zip(self.backgrounds, paths) if path.parent.name == "animals"]
 
