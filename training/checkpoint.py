@@ -53,10 +53,21 @@ def load(path: Path) -> dict:
     Raises InputError.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=False)
+        content = torch.load(path, map_location="cpu", weights_only=False)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"cannot read the checkpoint {path} ({reason}); run the stage that writes it") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no checkpoint: it holds a {type(content).__name__}; run the stage that writes it")
+    return content
+
+
+def load_average(path: Path) -> dict[str, torch.Tensor]:
+    """The averaged weights of a checkpoint, without the head for parts. Raises InputError."""
+    average = load(path).get("average")
+    if not isinstance(average, dict):
+        raise InputError(f"{path} is no checkpoint of a stage: it holds no averaged weights")
+    return without_head(average)
 
 
 def load_part(network: nn.Module, file: Path, part: str) -> None:
@@ -66,7 +77,7 @@ def load_part(network: nn.Module, file: Path, part: str) -> None:
     from safetensors.torch import load_file
 
     try:
-        state = without_head(load(file)["average"]) if file.suffix == ".pt" else load_file(file)
+        state = load_average(file) if file.suffix == ".pt" else load_file(file)
         shipped = {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}
         network.load_state_dict(shipped or state)
     except (OSError, SafetensorError, RuntimeError) as error:

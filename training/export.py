@@ -3,7 +3,10 @@
     python -m training.export --joint checkpoints/joint.pt --weights weights
     python -m training.export --tnet checkpoints/tnet.pt --mnet checkpoints/mnet.pt --weights weights
 
-Checkpoints are read for their averaged weights. ONNX graphs take any frame size; the paper's M-Net has none, since the
+Checkpoints are read for their averaged weights. What a manifest.json says of older weights of the preset (licence,
+sources, metrics) does not hold for new ones: where it says so much, `--facts` must give what does.
+
+ONNX graphs take any frame size; the paper's M-Net has none, since the
 ONNX exporter knows no unpooling: that preset runs in torch.
 """
 
@@ -25,6 +28,7 @@ from shm_stream.preset import get_preset
 
 from . import options
 from .graph import write_graph
+from .layout import make_folder
 from .train_joint import adjust_logits, load_stage
 
 
@@ -42,7 +46,7 @@ class Options:
     unknown_bias: float = 0.0
     """What is then added to the logits of these classes, chosen likewise."""
     facts: Path | None = None
-    """JSON with what the manifest says besides checksums: licence, sources, metrics, commands."""
+    """JSON with what the manifest says besides commit and checksums: licence, sources, metrics, commands."""
 
 
 def load_averaged(network: SHM, o: Options) -> SHM:
@@ -68,10 +72,41 @@ def export_mnet(network: nn.Module, path: Path, halo: int) -> Path:
     return write_graph(network, torch.rand(2, 6, 64 + 2 * halo, 96 + 2 * halo), "tile", ["alpha_raw"], path)
 
 
+def read_object(path: Path) -> dict:
+    """A JSON object. Raises InputError."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no JSON object")
+    return content
+
+
+def read_manifest(folder: Path) -> dict:
+    """The manifest of a folder that may have none yet. Raises InputError."""
+    path = folder / "manifest.json"
+    return read_object(path) if path.exists() else {}
+
+
+def check(o: Options) -> dict:
+    """The facts to write. Raises InputError when they cannot be read, when the folder takes no files, or when those of
+    older weights would be lost."""
+    make_folder(o.weights)
+    if o.facts:
+        return read_object(o.facts)
+    entry = read_manifest(o.weights).get(o.preset)
+    if isinstance(entry, dict) and (lost := entry.keys() - {"commit", "files"}):
+        raise InputError(
+            f"{o.weights / 'manifest.json'} has {', '.join(sorted(lost))} of the '{o.preset}' weights there now;"
+            " give --facts with those of the new ones, or another folder as --weights"
+        )
+    return {}
+
+
 def write_manifest(folder: Path, name: str, files: list[Path], facts: dict) -> None:
     """One entry per preset; other presets' entries stay."""
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text()) if path.exists() else {}
+    path, manifest = folder / "manifest.json", read_manifest(folder)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     entry = {"commit": commit, **facts, "files": {}}
     for file in files:
@@ -83,16 +118,15 @@ def write_manifest(folder: Path, name: str, files: list[Path], facts: dict) -> N
 
 def write(o: Options) -> None:
     """Writes all files of the preset."""
-    preset = get_preset(o.preset)
+    preset, facts = get_preset(o.preset), check(o)
     network = load_averaged(preset.build(), o)
-    o.weights.mkdir(parents=True, exist_ok=True)
     tensors = o.weights / f"{preset.name}.safetensors"
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, tensors)
     files = [tensors]
     if preset.local_mnet:
         files.append(export_tnet(network.tnet, o.weights / f"{preset.name}_tnet.onnx"))
         files.append(export_mnet(network.mnet, o.weights / f"{preset.name}_mnet.onnx", preset.halo))
-    write_manifest(o.weights, preset.name, files, json.loads(o.facts.read_text()) if o.facts else {})
+    write_manifest(o.weights, preset.name, files, facts)
     for file in files:
         print(f"{file} {file.stat().st_size} bytes")
 

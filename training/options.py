@@ -9,7 +9,9 @@ what all stages have. The command line comes last. Unknown tables, options and v
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import os
 import sys
 import typing
 from collections.abc import Callable
@@ -42,9 +44,22 @@ def run_parser(work: Callable[[argparse.Namespace], None], parser: argparse.Argu
 
 
 def _begin(work: Callable, o) -> None:
-    try:
+    def checked() -> None:
         check_results(o, "json", "plot")
         work(o)
+
+    in_one_line(checked)
+
+
+def in_one_line(work: Callable[[], object]) -> None:
+    """Works, and turns errors into one line and an exit code, also that of a reader who has gone, as after `| head`."""
+    try:
+        work()
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        with contextlib.suppress(OSError, ValueError):  # or Python complains once more when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up(ShmStreamError(f"cannot write to standard output: {error.strerror}"))
     except ShmStreamError as error:
         _give_up(error)
 

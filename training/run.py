@@ -14,9 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from shm_stream.errors import InputError
+from shm_stream.partial import check_target
+from shm_stream.preset import get_preset
 
 from . import checkpoint, distributed, preview, stream
+from .layout import make_folder
 from .log import Log
+from .options import check_least
 from .schedule import warm, warm_cosine
 
 
@@ -156,6 +160,8 @@ class Run:
 
     def _resume(self) -> None:
         saved = checkpoint.load(self.out)
+        if lost := {"network", "optimiser", "schedule", "average", "step"} - saved.keys():
+            raise InputError(f"{self.out} holds no run to go on with (no {min(lost)}); give another --out")
         try:
             self.network.load_state_dict(saved["network"])
             self.optimiser.load_state_dict(saved["optimiser"])
@@ -172,11 +178,25 @@ class Run:
 
 
 def begin(options: CommonOptions) -> torch.device:
-    """What every stage does first: joins the other processes, sets threads and seed. Gives back the device."""
+    """What every stage does first: checks its numbers and that results can be written, joins the other processes, sets
+    threads and seed. Gives back the device. Raises InputError."""
+    check_least(options, 1, "steps", "batch", "size", "threads", "log_every")
+    check_least(options, 0, "workers", "preview_every", "stop_at")
+    make_folder(options.out.parent)
+    check_target(options.out, [], overwrite=True)
+    if options.cache:
+        make_folder(options.cache)
     device = distributed.start(options.device)
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     return device
+
+
+def check_size(preset: str, size: int, ratio: int = 1) -> None:
+    """Raises InputError for a side of samples that T-Net, which gets them reduced by `ratio`, cannot halve 5 times."""
+    step = ratio if get_preset(preset).encoder is None else 32 * ratio
+    if size % step:
+        raise InputError(f"{size} is no multiple of {step}: T-Net cannot read samples of that --size")
 
 
 def to_device(batch, device: torch.device):

@@ -17,7 +17,6 @@ from torch import Tensor
 from shm_stream.errors import InputError
 
 from . import checkpoint, options
-from .parts import without_head
 
 
 def mean(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -33,7 +32,7 @@ def mean(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 def write(paths: list[Path], out: Path) -> None:
     """Writes the mean of the averaged weights; the head for parts is left out. Raises ShmStreamError."""
-    checkpoint.save(out, average=mean([without_head(checkpoint.load(path)["average"]) for path in paths]), step=0)
+    checkpoint.save(out, average=mean([checkpoint.load_average(path) for path in paths]), step=0)
 
 
 def main() -> None:

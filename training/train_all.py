@@ -9,11 +9,8 @@ the config. `torchrun --nproc-per-node N -m training.train_all ...` trains in N 
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-from shm_stream.errors import ShmStreamError
 
 from . import distributed, export, options, train_joint, train_mnet, train_tnet
 from .run import CommonOptions
@@ -42,7 +39,8 @@ def plan(config: dict[str, dict], given: dict) -> dict[str, object]:
 
 
 def train(stages: dict[str, object]) -> bool:
-    """Runs the stages in order; False when `stop_at` ended one early."""
+    """Runs the stages in order; False when `stop_at` ended one early. What cannot be exported is said before."""
+    export.check(stages["export"])
     distributed.start(stages["tnet"].device)
     for stage in ("tnet", "mnet", "joint"):
         if distributed.rank() == 0:
@@ -55,11 +53,7 @@ def train(stages: dict[str, object]) -> bool:
 
 
 def main() -> None:
-    try:
-        train(plan(*options.read_command_line(Options, __doc__, with_config=True)))
-    except ShmStreamError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    options.in_one_line(lambda: train(plan(*options.read_command_line(Options, __doc__, with_config=True))))
 
 
 if __name__ == "__main__":

@@ -27,9 +27,8 @@ from shm_stream.trimap import Trimap
 from . import checkpoint, options
 from .losses import joint_loss
 from .mnet_samples import JointSamples
-from .parts import without_head
 from .preview import Preview
-from .run import CommonOptions, Run, begin
+from .run import CommonOptions, Run, begin, check_size
 from .train_tnet import encoder_and_rest
 
 
@@ -95,7 +94,7 @@ def loss_of(network: SHM, batch: dict[str, Tensor], ratio: int, patch: int, fusi
 def load_stage(network: torch.nn.Module, path: Path) -> None:
     """Takes the averaged weights of an earlier stage's checkpoint."""
     try:
-        network.load_state_dict(without_head(checkpoint.load(path)["average"]))
+        network.load_state_dict(checkpoint.load_average(path))
     except RuntimeError as error:
         raise InputError(f"{path} is of another network; check --preset, --tnet and --mnet") from error
 
@@ -123,8 +122,10 @@ def parameter_groups(network: SHM, o: Options) -> list[dict]:
 
 def train(o: Options, loss: Callable = loss_of) -> bool:
     """Runs the stage and says whether it is complete. `loss` has the arguments of `loss_of`."""
+    options.check_least(o, 1, "ratio", "patches", "patch")
     if max(o.patches) > o.size:
         raise InputError(f"patches of {max(o.patches)} do not fit pictures of {o.size}; lower --patches")
+    check_size(o.preset, o.size, o.ratio)
     device = begin(o)
     network = get_preset(o.preset).build()
     load_stage(network.tnet, o.tnet)

@@ -23,7 +23,7 @@ from . import backbones, checkpoint, distributed, options
 from .frozen import freeze_early
 from .parts import add_head, parts_loss
 from .preview import Preview, label_alpha, trimap_alpha
-from .run import CommonOptions, Run, begin
+from .run import CommonOptions, Run, begin, check_size
 from .tnet_samples import TNetSamples
 from .trimaps import IGNORED
 
@@ -161,6 +161,11 @@ def parameter_groups(network: nn.Module, o: Options) -> list[dict]:
 
 def train(o: Options) -> bool:
     """Runs the stage and says whether it is complete."""
+    if o.sizes:
+        options.check_least(o, 1, "sizes")
+    if o.square:
+        for size in o.sizes or (o.size,):
+            check_size(o.preset, size)
     device = begin(o)
     network = fresh_network(o)
     if learns_parts(o):
