@@ -28,12 +28,15 @@ HELD_BYTES = 256_000_000
 
 @dataclass(frozen=True)
 class StageCost:
-    """Where the thread of a stage spent its time, in milliseconds a frame."""
+    """Where the thread of a stage spent its time, in milliseconds a frame, and what waited for it."""
 
     name: str
     busy_ms: float
     wait_input_ms: float
     wait_output_ms: float
+    queued_frames_mean: float | None
+    """In the queue before it, over the time from the first frame there to the last; None for the source."""
+    queue_limit_frames: int | None
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,9 @@ def _figures(report: Report, others: dict) -> Figures:
 
 def _stage_cost(stage: pipeline.StageTimes, frames: int) -> StageCost:
     times = (stage.busy_seconds, stage.wait_in_seconds, stage.wait_out_seconds)
-    return StageCost(stage.name, *(1e3 * seconds / frames for seconds in times))
+    return StageCost(
+        stage.name, *(1e3 * seconds / frames for seconds in times), stage.queued_mean, stage.queue_limit
+    )
 
 
 def networks_fps(engine: Engine, options: JobOptions, seconds: float) -> float:

@@ -86,6 +86,13 @@ def _tiles(facts: dict) -> str:
 
 
 def _stages(stages: list[dict]) -> list[str]:
-    titles = f"{'ms a frame':<12}{'busy':>8}{'waiting for input':>20}{'for the next stage':>21}"
+    titles = f"{'ms a frame':<12}{'busy':>8}{'waiting for input':>20}{'for the next stage':>21}{'frames in queue':>18}"
     rows = (f"{s['name']:<12}{s['busy_ms']:8.1f}{s['wait_input_ms']:20.1f}{s['wait_output_ms']:21.1f}" for s in stages)
-    return [titles, *rows]
+    return [titles, *(row + _queue(stage) for row, stage in zip(rows, stages, strict=True))]
+
+
+def _queue(stage: dict) -> str:
+    """How full the queue before the stage was; the source has none."""
+    if stage["queue_limit_frames"] is None:
+        return f"{'-':>18}"
+    return f"{stage['queued_frames_mean']:.1f} of {stage['queue_limit_frames']}".rjust(18)

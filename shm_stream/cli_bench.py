@@ -36,6 +36,7 @@ measured as it is, its first --seconds; with --size it is cropped, scaled and re
   tiles             share of the picture's tiles that M-Net drew. Where tiles with their halos would cost more than the
                     whole frame, the whole frame is drawn, which counts as all of its tiles
   busy, waiting     of each stage's thread; a stage that is mostly busy is the one that limits the speed
+  queue             frames that waited for the stage, on average, and how many can: full ones are before what limits
 
 Other programs that are running make all of it slower: repeat on a quiet machine, and compare only such runs.
 

@@ -68,6 +68,8 @@ def test_json_holds_together(run, clip):
     for stage in facts["stages"]:
         in_all = stage["busy_ms"] + stage["wait_input_ms"] + stage["wait_output_ms"]
         assert 0 < in_all * 25 <= 1e3 * facts["wall_seconds"]
+    queues = [(stage["queued_frames_mean"], stage["queue_limit_frames"]) for stage in facts["stages"]]
+    assert queues[0] == (None, None) and all(0 < mean <= limit == 2 for mean, limit in queues[1:])
     assert (facts["clip"]["width"], facts["clip"]["height"], facts["clip"]["fitted"]) == (128, 48, False)
     assert facts["ran_on"]["device"] == "cpu" and facts["ran_on"]["runner"] == "stand-in"
     assert facts["settings"]["tnet_size"] == 256 and "av" in facts["versions"]
@@ -79,6 +81,7 @@ def test_lines_say_the_same(run, clip):
     assert f"{clip}, 128x48, 25 fps, h264, no audio" in out and "runner stand-in · kernel" in out
     rows = {line.split("  ")[0]: line for line in out.splitlines()}
     assert {"end to end", "networks alone", "core-ms a frame", "utilisation", "peak memory", *STAGES} <= {*rows}
+    assert rows["source"].endswith(" -") and all(rows[name].endswith(" of 2") for name in STAGES[1:])
     assert "100.0 %" in rows["tiles of M-Net"] and "whole frame in 100.0 %" in rows["tiles of M-Net"]
 
 
