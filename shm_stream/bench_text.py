@@ -19,6 +19,7 @@ def facts(clip: Path, options: JobOptions, figures: Figures, report: Report) -> 
     """Everything that was measured, and where and on what. `clip`: what the input of the job was made of, or is."""
     return asdict(figures) | {
         "clip": clip_facts(clip, options.input),
+        "output": output_facts(options.output),
         "settings": {
             "preset": options.preset,
             "tnet_size": options.tnet_size or get_preset(options.preset).tnet_size,
@@ -43,7 +44,20 @@ def clip_facts(original: Path, measured: Path) -> dict:
             "rate_fps": round(float(stream.average_rate or stream.guessed_rate), 3),
             "codec": stream.codec_context.name,
             "audio_streams": len(container.streams.audio),
+            "audio_generated": bool(container.streams.audio) and not _audio_streams(original),
         }
+
+
+def output_facts(path: Path) -> dict:
+    """What was written."""
+    with open_container(path) as container:
+        codec = video_stream(container, path).codec_context.name
+        return {"codec": codec, "audio_streams": len(container.streams.audio)}
+
+
+def _audio_streams(path: Path) -> int:
+    with open_container(path) as container:
+        return len(container.streams.audio)
 
 
 def lines(facts: dict) -> str:
@@ -52,18 +66,24 @@ def lines(facts: dict) -> str:
 
 
 def _heading(facts: dict) -> list[str]:
-    clip, machine, ran, settings = (facts[name] for name in ("clip", "machine", "ran_on", "settings"))
-    sound = f"{clip['audio_streams']} audio" if clip["audio_streams"] else "no audio"
+    names = ("clip", "output", "machine", "ran_on", "settings")
+    clip, output, machine, ran, settings = (facts[name] for name in names)
+    sound = _sound(clip) + (" (a tone)" if clip["audio_generated"] else "")
     size = f"{'fitted to ' if clip['fitted'] else ''}{clip['width']}x{clip['height']}"
     versions = " · ".join(f"{name} {version}" for name, version in facts["versions"].items())
     return [
         f"clip      {clip['path']}, {size}, {clip['rate_fps']:g} fps, {clip['codec']}, {sound}",
+        f"output    {output['codec']}, {_sound(output)}{' copied' if output['audio_streams'] else ''}",
         f"machine   {machine['processor']} · {machine['cores']} cores · {machine['system']}",
         f"ran on    device {ran['device']} · runner {ran['runner']} · kernel {ran['kernel']}",
         f"settings  preset {settings['preset']} · T-Net size {settings['tnet_size']} · background {settings['bg']}"
         + (" · dense" if settings["dense"] else ""),
         f"versions  {versions}",
     ]
+
+
+def _sound(file: dict) -> str:
+    return f"{file['audio_streams']} audio" if file["audio_streams"] else "no audio"
 
 
 def _figures(facts: dict) -> list[str]:

@@ -25,10 +25,11 @@ SIZES = {"720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}
 DEFAULT_SIZE = "1080p"
 DEFAULT_SECONDS = 10.0
 GREEN = "#00b140"
-DESCRIPTION = "Measure a whole job on this machine: video file in, H.264 file with sound out."
+DESCRIPTION = "Measure a whole job on this machine: video file in, H.264 file out, with the sound that the clip has."
 EPILOG = """\
-Without CLIP, the example clip is cropped, enlarged to --size (default: 1080p) and repeated to --seconds. A CLIP is
-measured as it is, its first --seconds; with --size it is cropped, scaled and repeated, too.
+Without CLIP, the example clip is cropped, enlarged to --size (default: 1080p), repeated to --seconds and given a quiet
+tone, since it has no sound. A CLIP is measured as it is, its first --seconds, with sound if it has any; with --size its
+pictures are cropped, scaled and repeated, too.
 
   end to end        frames a second from the first frame asked for until the output file is complete
   networks alone    T-Net and M-Net side by side on frames in memory, without decoding, fusing and encoding
@@ -125,7 +126,7 @@ def _fitted(arguments: argparse.Namespace, clip: Path, folder: Path) -> Path:
         return clip
     _tell(arguments, f"making {arguments.seconds:g} seconds of {clip.name} in {size} ...")
     target = folder / "clip.mkv"
-    make_clip_apart(clip, target, SIZES[size], arguments.seconds)
+    make_clip_apart(clip, target, SIZES[size], arguments.seconds, tone=arguments.clip is None)
     return target
 
 

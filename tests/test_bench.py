@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -72,6 +73,7 @@ def test_json_holds_together(run, clip):
     queues = [(stage["queued_frames_mean"], stage["queue_limit_frames"]) for stage in facts["stages"]]
     assert queues[0] == (None, None) and all(0 < mean <= limit == 2 for mean, limit in queues[1:])
     assert (facts["clip"]["width"], facts["clip"]["height"], facts["clip"]["fitted"]) == (128, 48, False)
+    assert not facts["clip"]["audio_generated"] and facts["output"] == {"codec": "h264", "audio_streams": 0}
     assert facts["ran_on"]["device"] == "cpu" and facts["ran_on"]["runner"] == "stand-in"
     assert facts["settings"]["tnet_size"] == 256 and "av" in facts["versions"]
 
@@ -178,11 +180,42 @@ def test_sound_goes_along(tmp_path):
     assert video_facts(tmp_path / "o.mkv")["size"] == (96, 54)
 
 
+def test_the_example_gets_a_quiet_tone_that_is_copied(run):
+    """It has no sound, and a job that users wait for has."""
+    assert video_facts(EXAMPLE)["audio"] == 0
+    code, out, err = run("--size", "720p", "--seconds", "0.2", "--json")
+    assert code == 0, err
+    facts = json.loads(out)
+    assert (facts["clip"]["audio_streams"], facts["clip"]["audio_generated"]) == (1, True)
+    assert facts["output"] == {"codec": "h264", "audio_streams": 1}
+    code, out, err = run("--size", "720p", "--seconds", "0.2")
+    assert "h264, 1 audio (a tone)\noutput    h264, 1 audio copied\n" in out
+
+
+def test_a_clip_with_sound_keeps_its_own(run, tmp_path):
+    clip = write_video(tmp_path / "clip.mkv", [palette_picture(96, 64)] * 10, audio=[("aac", 0.4, 0.0)])
+    code, out, err = run(clip)
+    assert code == 0, err
+    assert ", 1 audio\noutput    h264, 1 audio copied\n" in out
+
+
+def test_the_tone_is_as_long_as_the_clip_and_quiet(tmp_path):
+    target = tmp_path / "o.mkv"
+    bench_clip.make_clip(numbered_clip(tmp_path / "clip.mp4", 10), target, (48, 128), 1.0, tone=True)
+    assert len(read_numbers(target)) == 25 and [path.name for path in tmp_path.glob("o.*")] == ["o.mkv"]
+    with av.open(str(target)) as container:
+        waves = [frame.to_ndarray() for frame in container.decode(audio=0)]
+    heard = np.concatenate(waves, axis=1)
+    assert heard.shape[0] == 2 and 0.9 < heard.shape[1] / 48_000 < 1.1
+    assert 0.005 < np.abs(heard).max() < 0.05
+
+
 def test_size_makes_a_clip_in_another_process(run, clip):
     code, out, err = run(clip, "--size", "720p", "--seconds", "0.2", "--json")
     assert code == 0, err
     assert json.loads(out)["clip"] | {"path": ""} == {
         "path": "", "fitted": True, "width": 1280, "height": 720, "rate_fps": 25.0, "codec": "h264", "audio_streams": 0,
+        "audio_generated": False,
     }  # fmt: skip
 
 
