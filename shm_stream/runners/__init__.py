@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
@@ -45,6 +46,11 @@ def default_runner(device: str, preset: str) -> str:
     if not get_preset(preset).local_mnet or path_name() == REFERENCE:
         return "onnxruntime"
     return "openvino" if find_spec("openvino") else "native"
+
+
+def threads_of_a_network() -> int:
+    """The two networks run side by side on consecutive frames, so each gets half of the cores."""
+    return max(1, (os.cpu_count() or 1) // 2)
 
 
 def load_runner(preset: str = "live", runner: str | None = None, device: str = "cpu") -> Runner:

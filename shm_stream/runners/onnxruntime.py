@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import onnxruntime as ort
 
 from .. import weights
 from ..errors import InputError
 from ..preset import get_preset
+from . import threads_of_a_network
 
 
 class OnnxRunner:
@@ -30,11 +29,6 @@ class OnnxRunner:
 
     def mnet(self, x: np.ndarray) -> np.ndarray:
         return self._mnet.run(None, {"tile": x[None]})[0][0, 0]
-
-
-def threads_of_a_network() -> int:
-    """The two networks run side by side on consecutive frames, so each gets half of the cores."""
-    return max(1, (os.cpu_count() or 1) // 2)
 
 
 def open_session(preset: str, network: str, threads: int) -> ort.InferenceSession:
