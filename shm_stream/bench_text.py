@@ -15,9 +15,10 @@ from .preset import get_preset
 from .video_container import open_container, video_stream
 
 
-def facts(clip: Path, options: JobOptions, figures: Figures, report: Report) -> dict:
+def facts(clip: Path, options: JobOptions, figures: Figures, report: Report, first_frame_seconds: float) -> dict:
     """Everything that was measured, and where and on what. `clip`: what the input of the job was made of, or is."""
     return asdict(figures) | {
+        "first_frame_seconds": first_frame_seconds,
         "clip": clip_facts(clip, options.input),
         "output": output_facts(options.output),
         "settings": {
@@ -91,6 +92,7 @@ def _figures(facts: dict) -> list[str]:
     return [
         f"end to end       {facts['end_to_end_fps']:8.1f} fps   {run}",
         f"networks alone   {facts['network_only_fps']:8.1f} fps",
+        f"first frame      {facts['first_frame_seconds']:8.2f} s     a whole process that makes one",
         f"core-ms a frame  {facts['core_ms_per_frame']:8.1f}",
         f"utilisation      {facts['utilisation_percent']:8.1f} %     of {facts['machine']['cores']} cores",
         f"peak memory      {'unknown' if memory is None else format(memory, '.0f'):>8} MB",

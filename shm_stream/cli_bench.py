@@ -33,6 +33,8 @@ pictures are cropped, scaled and repeated, too.
 
   end to end        frames a second from the first frame asked for until the output file is complete
   networks alone    T-Net and M-Net side by side on frames in memory, without decoding, fusing and encoding
+  first frame       seconds of a job of one frame in a process of its own, with its start and end: what a user waits for
+                    before anything is done. Python, libraries and networks come from the disk cache
   core-ms a frame   time of all cores together; its share of all cores' time is the cores' utilisation
   tiles             share of the picture's tiles that M-Net drew. Where tiles with their halos would cost more than the
                     whole frame, the whole frame is drawn, which counts as all of its tiles
@@ -72,14 +74,15 @@ def run_bench(argv: list[str]) -> int:
     """Run with the arguments after `bench` and return the exit code. Raises ShmStreamError."""
     arguments = make_parser().parse_args(argv)
     _check(arguments)
-    from . import bench, bench_clip, bench_text  # after the options: --help needs neither media library nor networks
+    from . import bench, bench_clip, bench_start, bench_text  # --help needs no media library, no networks
 
     clip = arguments.clip or bench_clip.example_clip()
     with tempfile.TemporaryDirectory(prefix="shm-stream-bench-") as folder:
         options = _job_options(arguments, clip, Path(folder))
         _tell(arguments, "measuring ...")
         figures, report = bench.measure(options)
-        facts = bench_text.facts(clip, options, figures, report)
+        first = bench_start.first_frame_seconds(options.input, Path(folder) / "first.mkv", _words(arguments))
+        facts = bench_text.facts(clip, options, figures, report, first)
     say(json.dumps(facts, indent=2) if arguments.json else bench_text.lines(facts))
     if report.input_warning:
         raise ShmStreamError(report.input_warning)
@@ -115,6 +118,19 @@ def _job_options(arguments: argparse.Namespace, clip: Path, folder: Path) -> Job
     with Job(options):
         pass  # whatever is wrong is said before a clip is made, which takes a while
     return replace(options, input=_fitted(arguments, clip, folder))
+
+
+def _words(arguments: argparse.Namespace) -> list[str]:
+    """The options of the command for such a job."""
+    given = {
+        "--bg": arguments.bg,
+        "--preset": arguments.preset,
+        "--device": arguments.device,
+        "--runner": arguments.runner,
+        "--tnet-size": arguments.tnet_size,
+    }
+    # joined, so that a value may begin with a minus
+    return [f"{name}={value}" for name, value in given.items() if value is not None] + ["--dense"] * arguments.dense
 
 
 def _fitted(arguments: argparse.Namespace, clip: Path, folder: Path) -> Path:
