@@ -7,13 +7,19 @@ import os
 import runpy
 import subprocess
 import sys
+import threading
+import time
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
-from stand_ins import numbered_clip
+from stand_ins import StandInRunner, numbered_clip
 
 from shm_stream import device, machine, native
+from shm_stream.engine import Engine
+from shm_stream.frame import Frame
 from shm_stream.runners import load_runner
 
 pytestmark = pytest.mark.timeout(120)
@@ -147,9 +153,40 @@ def test_networks_of_single_frames(tmp_path):
     assert (code, err) == (0, "")
     found = json.loads(target.read_text())
     stages = [found[f"{stage}_core_ms"] for stage in ("tnet", "mnet", "fuse")]
-    assert min(stages) > 0 and found["latency_ms"] > 0
+    assert min(stages) > 0 and found["compute_ms"] > 0 and found["added_ms"] > 0
     assert 3 < found["blocks_percent"] < 30
-    assert lines[0].startswith("3 frames of 1280x720, T-Net at (192, 352)") and len(lines) == 6
+    assert lines[0].startswith("3 frames of 1280x720, T-Net at (192, 352)") and len(lines) == 8
+
+
+def test_latency_is_that_of_threads_and_queues_one_frame_at_a_time(monkeypatch):
+    """What it adds to the stages is between their threads, and no frame waits for another."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import bench_networks
+
+    inside, most, threads, shape = set(), [], set(), (64, 128)
+    real = Engine(StandInRunner(), tnet_size=64, outputs=["alpha"])
+
+    def watched(name, stage):
+        def work_in(work):
+            threads.add(threading.current_thread().name)
+            inside.add(id(work))
+            most.append(len(inside))
+            time.sleep(0.005)
+            stage(work)
+            if name == "fuse":
+                inside.discard(id(work))
+            return work
+
+        return name, work_in
+
+    class Watched:
+        stages = [watched(*stage) for stage in real.stages]
+        reset, tnet, release = real.reset, real.tnet, real.release
+
+    found = bench_networks.measure(Watched, Frame(np.zeros((*shape, 3), np.uint8), 0, 0, Fraction(1, 25), 1))
+    assert threads == {"shm-tnet", "shm-mnet", "shm-fuse"} and max(most) == 1
+    assert found["latency_ms"] == pytest.approx(found["compute_ms"] + found["added_ms"])
+    assert found["compute_ms"] > 15 and 0 < found["added_ms"]
 
 
 def test_a_clip_without_frames_to_measure(tmp_path):
