@@ -12,14 +12,18 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from stand_ins import StandInRunner, numbered_clip
 
 from shm_stream import device, machine, native
+from shm_stream.bench_clip import EXAMPLE, make_clip
 from shm_stream.engine import Engine
 from shm_stream.frame import Frame
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.runners import load_runner
 
 pytestmark = pytest.mark.timeout(120)
@@ -120,6 +124,42 @@ def test_peers_as_whole_processes(clip, checkout, tmp_path):
     assert ratio == pytest.approx(rows[our_process] / rows[rvm], abs=0.006)
 
 
+def test_the_naive_pipeline_is_compared(clip, tmp_path):
+    pytest.importorskip("torch")
+    numbers = tmp_path / "numbers.json"
+    code, lines, err = run("bench_peers", clip, "--size", "720p", "--seconds", 0.1, "--naive", "--json", numbers)
+    assert code == 0, err
+    rows = {row["peer"]: row for row in json.loads(numbers.read_text(encoding="utf-8"))["rows"]}
+    ours, naive = "shm-stream", "naive: torch, dense, RGB"
+    assert {*rows} == {ours, naive} and rows[naive]["matte_ms"] > 0
+    ratio = next(float(line.split()[-1].rstrip("x")) for line in lines if line.startswith(naive))
+    assert ratio == pytest.approx(rows[ours]["fps"] / rows[naive]["fps"], abs=0.006) and ratio > 1
+
+
+def test_the_naive_pipeline_makes_what_a_job_makes(tmp_path, monkeypatch):
+    """Frame after frame, since T-Net is told of the one before."""
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import peers
+    from naive import Naive
+
+    def pictures(path):
+        with av.open(str(path)) as container:
+            return [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+
+    clip = tmp_path / "clip.mkv"
+    make_clip(EXAMPLE, clip, (256, 320), 0.2)
+    peers.composite_loop(clip, tmp_path / "naive.mp4", Naive(1))
+    with Job(JobOptions(clip, tmp_path / "ours.mp4", bg="#00b140", runner="native", dense=True)) as job:
+        job.run()
+    naive, ours = pictures(tmp_path / "naive.mp4"), pictures(tmp_path / "ours.mp4")
+    assert len(naive) == len(ours) > 4
+    differences = [np.abs(a - b).mean() for a, b in zip(naive, ours, strict=True)]
+    assert max(differences) < 2, differences
+    shown = [np.abs(a - b).mean() for a, b in zip(ours, pictures(clip), strict=True)]
+    assert min(shown) > 20, "and both have replaced the background"
+
+
 def test_a_peer_that_fails_is_quoted(clip, checkout):
     small = ("--size", "720p", "--seconds", 0.1)
     ended = run("bench_peers", clip, *small, "--rvm", checkout, "--rvm-args", "--device cuda")
@@ -129,7 +169,7 @@ def test_a_peer_that_fails_is_quoted(clip, checkout):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "nobody to compare with: give --mediapipe, --u2net or --rvm"),
+        ([], "nobody to compare with: give --naive, --mediapipe, --u2net or --rvm"),
         (["--mediapipe", "EMPTY"], "holds none of selfie_segmenter.tflite, "),
         (["--u2net", "none.onnx"], "none.onnx does not exist"),
         (["--u2net", "CLIP"], "is not a readable .onnx model"),
