@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import __version__
 from .bench import Figures
+from .engine_choice import threads_of
 from .job_options import JobOptions
 from .job_report import Report
 from .machine import cores, loaded_versions, processor
@@ -28,6 +29,7 @@ def facts(clip: Path, options: JobOptions, figures: Figures, report: Report, fir
             "bg": options.bg,
         },
         "ran_on": {"device": report.device, "runner": report.runner, "kernel": report.kernel},
+        "threads": asdict(threads_of(options)),
         "machine": {"processor": processor(), "cores": cores(), "system": platform.platform()},
         "versions": {"shm_stream": __version__, **loaded_versions()},
     }
@@ -67,8 +69,8 @@ def lines(facts: dict) -> str:
 
 
 def _heading(facts: dict) -> list[str]:
-    names = ("clip", "output", "machine", "ran_on", "settings")
-    clip, output, machine, ran, settings = (facts[name] for name in names)
+    names = ("clip", "output", "machine", "ran_on", "settings", "threads")
+    clip, output, machine, ran, settings, threads = (facts[name] for name in names)
     sound = _sound(clip) + (" (a tone)" if clip["audio_generated"] else "")
     size = f"{'fitted to ' if clip['fitted'] else ''}{clip['width']}x{clip['height']}"
     versions = " · ".join(f"{name} {version}" for name, version in facts["versions"].items())
@@ -77,6 +79,8 @@ def _heading(facts: dict) -> list[str]:
         f"output    {output['codec']}, {_sound(output)}{' copied' if output['audio_streams'] else ''}",
         f"machine   {machine['processor']} · {machine['cores']} cores · {machine['system']}",
         f"ran on    device {ran['device']} · runner {ran['runner']} · kernel {ran['kernel']}",
+        f"threads   decoder {threads['decoder']} · networks {threads['network']} each · kernels {threads['kernels']} each"
+        f" · encoder {threads['encoder']}",
         f"settings  preset {settings['preset']} · T-Net size {settings['tnet_size']} · background {settings['bg']}"
         + (" · dense" if settings["dense"] else ""),
         f"versions  {versions}",

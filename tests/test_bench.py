@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import av
@@ -16,12 +17,13 @@ import pytest
 from media import audio_packets, palette_picture, video_facts, video_times, write_video
 from stand_ins import StandInRunner, default_signals, numbered_clip, read_numbers, slow_command, write_clip
 
-from shm_stream import bench, bench_clip, bench_start, bench_text, cli, engine_choice
+from shm_stream import bench, bench_clip, bench_start, bench_text, cli, engine_choice, machine
 from shm_stream.cover_fit import cover_fit
 from shm_stream.engine_choice import choose_runner, make_engine
 from shm_stream.job_options import JobOptions
 from shm_stream.preset import get_preset
 from shm_stream.source import open_source
+from shm_stream.threads import share_out
 from shm_stream.tiles import TILE, active_tiles
 from shm_stream.work import Work
 
@@ -76,6 +78,7 @@ def test_json_holds_together(run, clip):
     assert queues[0] == (None, None) and all(0 < mean <= limit == 2 for mean, limit in queues[1:])
     assert (facts["clip"]["width"], facts["clip"]["height"], facts["clip"]["fitted"]) == (128, 48, False)
     assert not facts["clip"]["audio_generated"] and facts["output"] == {"codec": "h264", "audio_streams": 0}
+    assert facts["threads"] == asdict(share_out(machine.cores()))
     assert facts["ran_on"]["device"] == "cpu" and facts["ran_on"]["runner"] == "stand-in"
     assert facts["settings"]["tnet_size"] == 256 and "av" in facts["versions"]
 
