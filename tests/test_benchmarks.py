@@ -229,11 +229,11 @@ def test_every_control_has_its_price(run_here):
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system holds no process to cores")
 def test_costs_are_swept_and_plotted(tmp_path):
     numbers, plot = tmp_path / "cost.json", tmp_path / "cost.png"
-    small = ("--sizes", "480p", "--cores", 1, "--seconds", 0.3, "--rounds", 1, "--repeats", 1)
+    small = ("--sizes", "480p", "--cores", 1, "--seconds", 0.3, "--rounds", 1, "--repeats", 1, "--runner", "native")
     code, lines, err = run("sweep_cost", *small, "--json", numbers, "--plot", plot)
     assert (code, err) == (0, "")
     found = json.loads(numbers.read_text())
-    assert [json.loads(line) for line in lines] == found["area"] + found["jobs"]
+    assert [json.loads(line) for line in lines] == found["area"] + found["jobs"] and found["runner"] == "native"
     drawn = [row["drawn_percent"] for row in found["area"]]
     assert drawn == sorted(drawn) and drawn[0] < 20 and drawn[-1] == 100
     assert min(row["mnet_core_ms"] for row in found["area"]) > 0
@@ -248,6 +248,7 @@ def test_sweeps_that_cannot_be(run_here):
     for count in (0, 1000):
         assert f"1 to {machine.cores()} cores" in the_error(run_here("sweep_cost", "--cores", 1, count), 2)
     assert "--seconds must be more than 0" in the_error(run_here("sweep_cost", "--cores", 1, "--seconds", 0), 2)
+    assert "draws no blocks" in the_error(run_here("sweep_cost", "--cores", 1, "--runner", "onnxruntime"), 2)
 
 
 @pytest.mark.parametrize(
