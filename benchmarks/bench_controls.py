@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import cv2
+from running import run
 
 from shm_stream.background import open_background
 from shm_stream.cli_bench import SIZES
@@ -23,6 +24,7 @@ from shm_stream.controls import NEUTRAL, Controls
 from shm_stream.cover_fit import cover_fit_planes
 from shm_stream.engine import Engine
 from shm_stream.engine_choice import choose_runner
+from shm_stream.errors import InputError
 from shm_stream.frame import Frame
 from shm_stream.live_controls import LiveControls
 from shm_stream.panel.preview import Picture, Preview
@@ -97,18 +99,19 @@ def _preview(engine: Engine, work: Work, runs: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", nargs="+", choices=[*SIZES], default=["720p", "1080p"])
-    parser.add_argument("--runs", type=int, default=20)
-    options = parser.parse_args()
+def main(o: argparse.Namespace) -> None:
+    if o.runs < 1:
+        raise InputError("--runs must be 1 or more")
     cv2.setNumThreads(1)
     runner = choose_runner("live", None, "cpu")
-    columns = {size: measure(SIZES[size], runner, options.runs) for size in options.sizes}
+    columns = {size: measure(SIZES[size], runner, o.runs) for size in o.sizes}
     print(f"{'core-ms a frame':34}" + "".join(f"{size:>8}" for size in columns))
     for name in next(iter(columns.values())):
         print(f"{name:34}" + "".join(f"{column[name]:8.2f}" for column in columns.values()))
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", nargs="+", choices=[*SIZES], default=["720p", "1080p"])
+    parser.add_argument("--runs", type=int, default=20)
+    run(main, parser)

@@ -15,16 +15,17 @@ import argparse
 import json
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from running import run
 
 from shm_stream import native
 from shm_stream.cli_bench import SIZES
 from shm_stream.colour import ColourTags
+from shm_stream.errors import InputError
 from shm_stream.fuse import fuse_composite, gather
 from shm_stream.machine import cores, processor
 from shm_stream.prepare import prepare
@@ -179,25 +180,25 @@ def print_table(rows: list[dict], threads: int) -> None:
         print(f"{row['min_ms']:>9.2f}{row['median_ms']:>11.2f}{speedup:>12}{row['runs']:>7}")
 
 
-def main() -> int:
+def main(o: argparse.Namespace) -> None:
+    if o.threads < 1:
+        raise InputError("--threads must be 1 or more")
+    if native.REFERENCE in o.paths:
+        import torch
+
+        torch.set_num_threads(o.threads)
+    rows = bench(o.sizes, o.paths, o.threads, o.seconds)
+    add_ratios(rows)
+    print_table(rows, o.threads)
+    if o.json:
+        o.json.write_text(json.dumps({"machine": machine(), "threads": o.threads, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["720p", "1080p"])
     parser.add_argument("--paths", nargs="+", choices=native.paths(), default=native.paths())
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.5, help="measuring time for each row")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
-    options = parser.parse_args()
-    if native.REFERENCE in options.paths:
-        import torch
-
-        torch.set_num_threads(options.threads)
-    rows = bench(options.sizes, options.paths, options.threads, options.seconds)
-    add_ratios(rows)
-    print_table(rows, options.threads)
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "threads": options.threads, "rows": rows}, indent=1))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    run(main, parser)

@@ -46,6 +46,10 @@ def make_parser() -> argparse.ArgumentParser:
 
 def measure(o: argparse.Namespace) -> None:
     """Encode, and print the line. Raises InputError."""
+    if o.frames < 1:
+        raise InputError("--frames must be 1 or more")
+    if o.look_ahead is not None and not 0 <= o.look_ahead <= 1:
+        raise InputError("--look-ahead must be from 0 to 1")
     if rss_mb() is None:
         raise InputError("this system does not tell a process how much memory it has; use Linux")
     height, width = SMALL[o.size]

@@ -113,6 +113,17 @@ def check_target(target: Path, inputs: list[Path], *, overwrite: bool) -> None:
         raise InputError(f"{target} exists; add -y to overwrite it")
 
 
+def check_results(options, *names: str) -> None:
+    """Raise InputError if a file that one of these `options` names, if it has that option, cannot be written.
+
+    For what is measured or drawn for a while before: an older file is overwritten.
+    """
+    for name in names:
+        target = getattr(options, name, None)
+        if target is not None:
+            check_target(target, [], overwrite=True)
+
+
 def check_folder(folder: Path) -> None:
     """Raise InputError unless files can be made in `folder`."""
     if not folder.is_dir():

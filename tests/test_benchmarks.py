@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -29,6 +30,8 @@ from shm_stream.runners import load_runner
 pytestmark = pytest.mark.timeout(120)
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "benchmarks"
+IMPORTED = {"marks", "peers", "running"}
+"""No scripts: what scripts import."""
 INFERENCE = """
 import argparse, shutil, sys
 parser = argparse.ArgumentParser()
@@ -84,6 +87,20 @@ def run_here(monkeypatch, capsys):
 def the_error(ended: tuple[int, list[str], str], code: int) -> str:
     assert ended[:2] == (code, []) and ended[2].count("\n") == 1, ended
     return ended[2]
+
+
+@pytest.mark.parametrize("script", sorted({path.stem for path in SCRIPTS.glob("*.py")} - IMPORTED))
+def test_help_and_results_that_cannot_be_written(run_here, tmp_path, script):
+    """The latter is said before anything is measured."""
+    needed = {"bench_controls": "aiohttp", "sweep_cost": "matplotlib"}
+    if script in needed:
+        pytest.importorskip(needed[script])
+    code, lines, err = run_here(script, "--help")
+    assert (code, err) == (0, "") and lines[0].startswith(f"usage: {script}.py")
+    gone, folder = f"the output folder {tmp_path / 'no'} does not exist", f"{tmp_path} is a folder"
+    for option in {"--json", "--plot"} & {*re.findall(r"--\w+", " ".join(lines))}:
+        for target, message in ((tmp_path / "no" / "x", gone), (tmp_path, folder)):
+            assert message in the_error(run_here(script, option, target), 2)
 
 
 @pytest.mark.skipif(machine.rss_mb() is None, reason="the system does not tell")
@@ -276,8 +293,9 @@ def test_a_gpu_is_measured(tmp_path):
     assert len(found["rows"]) == 12 and min(row["gpu_ms"] for row in found["rows"]) > 0
 
 
-def test_every_control_has_its_price():
+def test_every_control_has_its_price(run_here):
     pytest.importorskip("aiohttp", reason="pip install 'shm-stream[panel]'")
+    assert "--runs must be 1 or more" in the_error(run_here("bench_controls", "--runs", 0), 2)
     code, lines, error = run("bench_controls", "--sizes", "720p", "--runs", "1")
     assert code == 0, error
     prices = {line[:34].strip(): float(line[34:]) for line in lines[1:]}
@@ -288,11 +306,11 @@ def test_every_control_has_its_price():
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system holds no process to cores")
 def test_costs_are_swept_and_plotted(tmp_path):
     numbers, plot = tmp_path / "cost.json", tmp_path / "cost.png"
-    small = ("--sizes", "480p", "--cores", 1, "--seconds", 0.3, "--rounds", 1, "--repeats", 1)
+    small = ("--sizes", "480p", "--cores", 1, "--seconds", 0.3, "--rounds", 1, "--repeats", 1, "--runner", "native")
     code, lines, err = run("sweep_cost", *small, "--json", numbers, "--plot", plot)
     assert (code, err) == (0, "")
     found = json.loads(numbers.read_text())
-    assert [json.loads(line) for line in lines] == found["area"] + found["jobs"]
+    assert [json.loads(line) for line in lines] == found["area"] + found["jobs"] and found["runner"] == "native"
     drawn = [row["drawn_percent"] for row in found["area"]]
     assert drawn == sorted(drawn) and drawn[0] < 20 and drawn[-1] == 100
     assert min(row["mnet_core_ms"] for row in found["area"]) > 0
@@ -304,4 +322,29 @@ def test_costs_are_swept_and_plotted(tmp_path):
 def test_sweeps_that_cannot_be(run_here):
     ended = run_here("sweep_cost", "--cores", 1, "--repeats", 0)
     assert "--rounds and --repeats must be 1 or more" in the_error(ended, 2)
-    assert f"1 to {machine.cores()} cores" in the_error(run_here("sweep_cost", "--cores", 1000), 2)
+    for count in (0, 1000):
+        assert f"1 to {machine.cores()} cores" in the_error(run_here("sweep_cost", "--cores", 1, count), 2)
+    assert "--seconds must be more than 0" in the_error(run_here("sweep_cost", "--cores", 1, "--seconds", 0), 2)
+    assert "draws no blocks" in the_error(run_here("sweep_cost", "--cores", 1, "--runner", "onnxruntime"), 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bench_fuse", "--sizes", "720p", "--threads", 0], "--threads must be 1 or more"),
+        (["bench_statistics", "nofile.mp4"], "nofile.mp4 does not exist"),
+        (["bench_statistics", "--seconds", 0], "--seconds must be more than 0"),
+        (["encoder_memory", "libx264", ".mp4", "--frames", 0], "--frames must be 1 or more"),
+        (["encoder_memory", "libx264", ".mp4", "--look-ahead", 2], "--look-ahead must be from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_measured(run_here, arguments, message):
+    assert message in the_error(run_here(*arguments), 2)
+
+
+def test_statistics_have_their_price(clip):
+    code, lines, err = run("bench_statistics", clip, "--sizes", "480p", "--seconds", 0.2)
+    assert code == 0, err
+    size, frames, *figures = lines[1].split()
+    assert (size, len(lines)) == ("640x480", 2) and int(frames) > 0
+    assert min(float(figure.rstrip("%")) for figure in figures) > 0

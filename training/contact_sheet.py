@@ -18,8 +18,10 @@ import numpy as np
 
 from shm_stream import Matting
 from shm_stream.labelled import IMAGE_SUFFIXES, photos
+from shm_stream.partial import check_results
 from shm_stream.source import open_source
 
+from . import options
 from .layout import limit_side, read_rgb
 
 COLOUR = (58, 110, 165)
@@ -71,6 +73,15 @@ def sheet(tiles: list[np.ndarray], columns: int) -> np.ndarray:
     return np.vstack([np.hstack(framed[i : i + columns]) for i in range(0, len(framed), columns)])
 
 
+def write(o: argparse.Namespace) -> None:
+    check_results(o, "out")
+    matting = Matting()
+    found = (pair for path in files(o.paths) for pair in pairs(matting, path, o.frames))
+    made = sheet([tile(*pair, o.height) for pair in islice(found, o.most)], o.columns)
+    cv2.imwrite(str(o.out), cv2.cvtColor(made, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
+    print(o.out)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", type=Path)
@@ -79,12 +90,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=150)
     parser.add_argument("--frames", type=int, default=3)
     parser.add_argument("--most", type=int, default=None, help="stop after so many pictures")
-    o = parser.parse_args()
-    matting = Matting()
-    found = (pair for path in files(o.paths) for pair in pairs(matting, path, o.frames))
-    made = sheet([tile(*pair, o.height) for pair in islice(found, o.most)], o.columns)
-    cv2.imwrite(str(o.out), cv2.cvtColor(made, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
-    print(o.out)
+    options.run_parser(write, parser)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shm_stream.errors import InputError, ShmStreamError
+from shm_stream.partial import check_results
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,9 +29,22 @@ COMMON = "common"
 
 
 def run(work: Callable, kind, description: str, stage: str | None = None) -> None:
-    """The main function of a script: parses its options and works. Errors become one line and an exit code."""
+    """The main function of a script: parses its options, sees that results can be written, and works.
+
+    Errors become one line and an exit code.
+    """
+    _begin(work, parse(kind, description, stage))
+
+
+def run_parser(work: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+    """`run` for a script with arguments that have no names."""
+    _begin(work, parser.parse_args())
+
+
+def _begin(work: Callable, o) -> None:
     try:
-        work(parse(kind, description, stage))
+        check_results(o, "json", "plot")
+        work(o)
     except ShmStreamError as error:
         _give_up(error)
 
@@ -66,6 +80,14 @@ def read_command_line(kind, description: str, with_config: bool) -> tuple[dict, 
     given = vars(parser.parse_args())
     config = given.pop("config", None)
     return (read_config(config) if config else {}), given
+
+
+def check_least(o, least: int, *names: str) -> None:
+    """Raises InputError when one of these options, or of the numbers in it, is less."""
+    for name in names:
+        value = getattr(o, name)
+        if min(value if isinstance(value, tuple) else (value,)) < least:
+            raise InputError(f"--{name.replace('_', '-')} must be {least} or more")
 
 
 def names() -> list[str]:

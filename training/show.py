@@ -16,10 +16,12 @@ import numpy as np
 from shm_stream.background import open_background
 from shm_stream.engine import Engine
 from shm_stream.frame import Frame
+from shm_stream.partial import check_results
 from shm_stream.preset import get_preset
 from shm_stream.runners import load_runner
 from shm_stream.work import Work
 
+from . import options
 from .layout import limit_side, read_rgb
 from .without_mnet import WithoutMNet
 
@@ -57,14 +59,8 @@ def strip(runner, image: np.ndarray, background: str) -> np.ndarray:
     return np.hstack([*pictures, *close])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", nargs="+", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--background", default="#3060a0")
-    parser.add_argument("--height", type=int, default=360)
-    parser.add_argument("--runner", default="onnxruntime")
-    o = parser.parse_args()
+def write(o: argparse.Namespace) -> None:
+    check_results(o, "out")
     runner = load_runner("live", o.runner)
     rows = []
     for path in o.photos:
@@ -74,6 +70,16 @@ def main() -> None:
     sheet = np.vstack([np.pad(row, ((0, 4), (0, width - row.shape[1]), (0, 0))) for row in rows])
     cv2.imwrite(str(o.out), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     print(o.out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--background", default="#3060a0")
+    parser.add_argument("--height", type=int, default=360)
+    parser.add_argument("--runner", default="onnxruntime")
+    options.run_parser(write, parser)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,14 @@ serves new pictures better than either (Wortsman et al. 2022, "Model soups"). Me
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from shm_stream.errors import InputError, ShmStreamError
+from shm_stream.errors import InputError
 
-from . import checkpoint
+from . import checkpoint, options
 from .parts import without_head
 
 
@@ -33,7 +32,7 @@ def mean(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def write(paths: list[Path], out: Path) -> None:
-    """Writes the mean of the averaged weights; the head for parts is left out."""
+    """Writes the mean of the averaged weights; the head for parts is left out. Raises ShmStreamError."""
     checkpoint.save(out, average=mean([without_head(checkpoint.load(path)["average"]) for path in paths]), step=0)
 
 
@@ -41,12 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoints", nargs="+", type=Path)
     parser.add_argument("--out", required=True, type=Path)
-    o = parser.parse_args()
-    try:
-        write(o.checkpoints, o.out)
-    except ShmStreamError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    options.run_parser(lambda o: write(o.checkpoints, o.out), parser)
 
 
 if __name__ == "__main__":

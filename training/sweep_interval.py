@@ -169,6 +169,8 @@ def compare_with_first(clip: Path, o: Options, runner, measured: dict[int, Measu
 
 
 def measure_all(o: Options) -> None:
+    options.check_least(o, 1, "intervals")
+    options.check_least(o, 2, "frames")
     cv2.setNumThreads(1)
     rows = sweep(o, load_runner("live", o.runner))
     for row in rows:

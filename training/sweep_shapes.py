@@ -23,6 +23,7 @@ from shm_stream.bench_clip import EXAMPLE
 from shm_stream.colour import ColourTags
 from shm_stream.cover_fit import cover_fit
 from shm_stream.engine import Engine
+from shm_stream.errors import InputError
 from shm_stream.frame import Frame
 from shm_stream.planes import planes_from_rgb
 from shm_stream.preset import get_preset
@@ -132,6 +133,8 @@ def label(panel, title: str, x: str) -> None:
 def measure_all(o: Options) -> None:
     cv2.setNumThreads(1)
     runner, frame = load_runner("live", o.runner), example_frame()
+    if min(o.tiles) < 1 or any(side % runner.multiple for side in o.tiles):
+        raise InputError(f"--tiles must be multiples of M-Net's blocks of {runner.multiple}")
     tiles, sizes = sweep_tiles(o, runner, frame), sweep_sizes(o, runner, frame)
     if o.json:
         o.json.write_text(json.dumps({"tiles": tiles, "sizes": sizes}, indent=1) + "\n")

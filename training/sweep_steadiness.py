@@ -122,6 +122,7 @@ def measure_clips(o: Options, runner, measured: dict) -> None:
 
 
 def measure_all(o: Options) -> None:
+    options.check_least(o, 2, "frames")
     cv2.setNumThreads(1)
     runner, measured = load_runner("live", o.runner), {values: Measured(*NAMES) for values in ROWS}
     measure_composites(o, runner, measured)
