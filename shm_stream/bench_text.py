@@ -79,8 +79,8 @@ def _heading(facts: dict) -> list[str]:
         f"output    {output['codec']}, {_sound(output)}{' copied' if output['audio_streams'] else ''}",
         f"machine   {machine['processor']} · {machine['cores']} cores · {machine['system']}",
         f"ran on    device {ran['device']} · runner {ran['runner']} · kernel {ran['kernel']}",
-        f"threads   decoder {threads['decoder']} · networks {threads['network']} each · kernels {threads['kernels']} each"
-        f" · encoder {threads['encoder']}",
+        f"threads   decoder {threads['decoder']} · networks {threads['network']} each · "
+        f"kernels {threads['kernels']} each · encoder {threads['encoder']}",
         f"settings  preset {settings['preset']} · T-Net size {settings['tnet_size']} · background {settings['bg']}"
         + (" · dense" if settings["dense"] else ""),
         f"versions  {versions}",
