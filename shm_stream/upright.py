@@ -12,11 +12,10 @@ from av.video.reformatter import VideoReformatter
 from .colour import resolve_tags
 from .fine_planes import depth_of, fine_from_frame
 from .hardware_decoder import STAYS
+from .orientation import orientation_of
 from .planes import SITED, frame_to_rgb, planes_of
 from .transfer import eight_bits
 from .yuv_planes import YuvPlanes
-
-ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 class Upright:
@@ -27,15 +26,15 @@ class Upright:
     """
 
     def __init__(self, first: av.VideoFrame, sample_aspect_ratio: Fraction | None):
-        """The first picture alone knows rotation and colours for sure. Raises InputError for unknown colours."""
-        self._rotation = first.rotation % 360
-        turned = self._rotation in (90, 270)
+        """The first picture alone knows orientation and colours for sure. Raises InputError for unknown colours."""
+        self._orientation = orientation_of(first)
+        turned = self._orientation.transposed
         self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
         aspect = sample_aspect_ratio or Fraction(1)
         self.sample_aspect_ratio = 1 / aspect if turned else aspect
         pix_fmt = _pixel_format(first)
         self.bits = depth_of(pix_fmt)
-        self.planar = pix_fmt in SITED and self._rotation not in ROTATIONS
+        self.planar = pix_fmt in SITED and not self._orientation.changes
         self.colour = resolve_tags(
             first.colorspace, first.color_range, first.color_primaries, first.color_trc,
             height=first.height, pix_fmt=pix_fmt,
@@ -48,7 +47,7 @@ class Upright:
 
         A change of size in mid-stream is scaled to the first size.
         """
-        if self._rotation not in ROTATIONS and (picture.height, picture.width) == (self.height, self.width):
+        if not self._orientation.changes and (picture.height, picture.width) == (self.height, self.width):
             planes = self._own_planes(picture)
             if planes is not None:
                 return planes, None
@@ -70,8 +69,7 @@ class Upright:
         return planes_on_device(picture, self.colour)
 
     def _turned(self, pixels: np.ndarray) -> np.ndarray:
-        if self._rotation in ROTATIONS:
-            pixels = cv2.rotate(pixels, ROTATIONS[self._rotation])
+        pixels = self._orientation.turned(pixels)
         if pixels.shape[:2] != (self.height, self.width):
             pixels = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_AREA)
         return pixels
