@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import cv2
 import numpy as np
+
+from .yuv_planes import YuvPlanes
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,21 @@ class Orientation:
         if self.mirrored or self.flipped:
             pixels = cv2.flip(pixels, -1 if self.mirrored and self.flipped else int(self.mirrored))
         return pixels
+
+    def keeps_sites(self, height: int, width: int) -> bool:
+        """Whether the 2x2 sites of a stored picture's chroma are sites of the upright one: a side that is read from its
+        other end must be even, for the site that has only one pixel is the last one."""
+        from_the_right, from_below = self.mirrored, self.flipped
+        if self.transposed:
+            from_the_right, from_below = from_below, from_the_right
+        return not (from_the_right and width % 2 or from_below and height % 2)
+
+    def turned_planes(self, planes: YuvPlanes) -> YuvPlanes:
+        """The same upright, where `keeps_sites`. Chroma counts as lying in the middle of its sites, here as elsewhere:
+        the half pixel by which most encoders mean it further left is turned along, and not corrected."""
+        if not self.changes:
+            return planes
+        return replace(planes, y=self.turned(planes.y), chroma=tuple(map(self.turned, planes.chroma)), frame=None)
 
 
 UPRIGHT = Orientation()

@@ -72,6 +72,13 @@ def test_frames_are_never_converted(clip, tmp_path, conversions, background, exp
     assert read_numbers(tmp_path / "out.mp4") == list(range(12)) or background != "#405060"
 
 
+@pytest.mark.parametrize("options", [{"rotation": 90}, {"rotation": 180}, {"rotation": 270, "flips": (True, False)}])
+def test_turned_clips_and_backgrounds_are_never_converted(tmp_path, conversions, options):
+    clip = write_video(tmp_path / "clip.mp4", [palette_picture(96, 64)] * 6, pix_fmt="yuv420p", **options)
+    background = write_video(tmp_path / "bg.mp4", [palette_picture(70, 90)] * 4, pix_fmt="yuv420p", **options)
+    assert job(clip, tmp_path / "out.mp4", background).frames == 6 and conversions == []
+
+
 @pytest.mark.parametrize(
     ("output", "options", "conversion"),
     [
