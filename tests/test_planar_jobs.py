@@ -150,12 +150,14 @@ def test_composites_are_those_of_rgb(tmp_path, tags, size, pix_fmt, background):
         assert difference.mean() < 0.6 and np.percentile(difference, 99) <= (1 if name == "y" else 4)
 
 
-def test_a_video_of_another_matrix_is_converted(tmp_path, conversions):
-    path = write_video(tmp_path / "bg.mp4", [palette_picture(96, 64)], pix_fmt="yuv420p", matrix=6)
+@pytest.mark.parametrize(("matrix", "full"), [(6, False), (1, True), (9, True)])
+def test_a_video_of_another_matrix_or_range_stays_planes(tmp_path, conversions, matrix, full):
+    path = write_video(tmp_path / "bg.mp4", [palette_picture(96, 64)], pix_fmt="yuv420p", matrix=matrix, full=full)
     frame = Frame(planes_from_rgb(np.zeros((64, 96, 3), np.uint8), ColourTags(1, 1)), 0, 0, Fraction(1, 25), 1)
     background = open_background(str(path), 96, 64)
-    made = rgb_from_planes(background.planes_at(frame)).astype(int)
-    assert conversions == ["_planar", "_rgb_from_planes", "_planar", "_rgb_from_planes"]
+    planes = background.planes_at(frame)
+    assert conversions == ["_planar"] and planes.tags == frame.planes.tags
+    made = rgb_from_planes(planes).astype(int)
     assert np.abs(made - palette_picture(96, 64))[:, 3:9].max() <= 4
     assert np.abs(made - background.at(frame)).mean() < 3
     background.close()

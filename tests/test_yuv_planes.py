@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import itertools
 from pathlib import Path
 
 import av
@@ -13,10 +15,11 @@ from av.video.reformatter import VideoReformatter
 from media import palette_picture, to_yuv, write_video
 
 from shm_stream import planes as planes_module
-from shm_stream.colour import ColourTags, rgb_from_yuv
+from shm_stream.colour import ColourTags, rgb_from_yuv, yuv_from_rgb
 from shm_stream.frame import Frame
 from shm_stream.orientation import Orientation
 from shm_stream.planes import frame_to_rgb, new_planes, planes_from_rgb, planes_of
+from shm_stream.recolour import recoloured
 from shm_stream.reduce import reduce_picture, reduce_to_rgb
 from shm_stream.source import open_source
 from shm_stream.yuv_planes import YuvPlanes
@@ -194,3 +197,52 @@ def test_grey_has_no_colour_in_any_range():
         planes = planes_from_rgb(np.full((64, 64, 3), 130, np.uint8), tags)
         assert np.abs(reduce_to_rgb(planes, 32, 32).astype(int) - 130).max() <= 1
         assert np.abs(rgb_from_yuv(tags) @ (*(int(p[0, 0]) for p in (planes.y, planes.u, planes.v)), 1) - 130).max() < 1
+
+
+@functools.cache
+def webcam_picture() -> np.ndarray:
+    return next(iter(open_source(WEBCAM))).pixels
+
+
+def changed_exactly(planes: YuvPlanes, tags: ColourTags) -> list[np.ndarray]:
+    """Y, U and V of the same colours by the formulas of H.273 in float64."""
+    forward, inverse = yuv_from_rgb(tags), rgb_from_yuv(planes.tags)
+    height, width = planes.size
+    twice = (planes.u.shape[1] * 2, planes.u.shape[0] * 2)
+    u, v = (cv2.resize(np.float64(part), twice, interpolation=cv2.INTER_LINEAR)[:height, :width]
+            for part in (planes.u, planes.v))  # fmt: skip
+    sites = np.full(planes.u.shape, 128.0), planes.u, planes.v  # chroma does not depend on luma
+    made = []
+    for given in ((planes.y, u, v), sites):
+        rgb = np.einsum("ck,khw->chw", inverse, np.stack([*given, np.ones(given[0].shape)]))
+        made.append(np.einsum("ck,khw->chw", forward[:, :3], rgb) + forward[:, 3, None, None])
+    return [made[0][0], made[1][1], made[1][2]]
+
+
+NUMBERS = [(1, 1), (6, 1), (9, 1), (1, 2), (6, 2), (9, 2)]
+
+
+@pytest.mark.parametrize(("given", "wanted"), [*itertools.permutations(NUMBERS, 2)])
+@pytest.mark.parametrize(("size", "pix_fmt"), [((320, 240), "yuv420p"), ((161, 97), "nv12"), ((1, 1), "yuv420p")])
+def test_another_matrix_or_range_needs_no_rgb(given, wanted, size, pix_fmt):
+    """A step off the exact values at most. The way through RGB is up to two off, for it rounds twice."""
+    pixels = cv2.resize(webcam_picture(), size, interpolation=cv2.INTER_AREA)
+    planes, tags = planes_from_rgb(pixels, ColourTags(*given)), ColourTags(*wanted)
+    if pix_fmt == "nv12":
+        planes = planes_of(planes.frame.reformat(format="nv12"), planes.tags)
+    made, through_rgb = recoloured(planes, tags), planes_from_rgb(planes_module.rgb_from_planes(planes), tags)
+    assert made.tags == tags and made.size == planes.size
+    for name, exact in zip("yuv", changed_exactly(planes, tags)):
+        assert np.abs(getattr(made, name) - exact).max() <= (1 if name == "y" else 0.51)
+        assert np.abs(getattr(made, name).astype(int) - getattr(through_rgb, name)).mean() <= 1  # it blurs chroma
+    into = new_planes(*planes.size, tags)
+    assert recoloured(planes, tags, into) is into
+    for name in "yuv":
+        np.testing.assert_array_equal(getattr(into, name), getattr(made, name))
+
+
+def test_extremes_are_cut_off_and_not_wrapped_around():
+    planes = new_planes(4, 4, ColourTags(1, 2))
+    planes.y[...], planes.u[...], planes.v[...] = 255, 255, 255
+    made = recoloured(planes, ColourTags(6, 2))
+    assert made.y.min() == 255 and 235 < made.u.min() <= made.v.max() <= 255
