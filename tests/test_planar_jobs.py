@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from test_yuv_planes import WEBCAM
 from shm_stream import matte_video
 from shm_stream import planes as planes_module
 from shm_stream.background import open_background
+from shm_stream.camera_pictures import PackedPlanes
 from shm_stream.colour import ColourTags
 from shm_stream.cover_fit import cover_fit, cover_fit_planes
 from shm_stream.engine import Engine
@@ -70,6 +72,24 @@ def test_frames_are_never_converted(clip, tmp_path, conversions, background, exp
     report = job(clip, tmp_path / "out.mp4", background, alpha=tmp_path / "alpha.mp4")
     assert report.frames == 12 and conversions == expected
     assert read_numbers(tmp_path / "out.mp4") == list(range(12)) or background != "#405060"
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """What a virtual camera that takes planes was sent: how many bytes, for each frame."""
+    sizes = []
+    camera = SimpleNamespace(device="memory", send=lambda content: sizes.append(content.size), close=lambda: None)
+    opened = lambda _, source: (camera, PackedPlanes(source.width, source.height))  # noqa: E731
+    monkeypatch.setattr("shm_stream.sink_camera._open_camera", opened)
+    return sizes
+
+
+@pytest.mark.parametrize("matrix", [6, 1])
+def test_a_virtual_camera_gets_planes(tmp_path, conversions, sent, matrix):
+    clip = write_video(tmp_path / "clip.mp4", [palette_picture(96, 64)] * 4, pix_fmt="yuv420p", matrix=matrix)
+    with Job(JobOptions(clip, bg="blur:30", vcam="auto", runner=StandInRunner())) as opened:
+        assert opened.run().frames == 4
+    assert conversions == [] and sent == [96 * 64 * 3 // 2] * 4
 
 
 @pytest.mark.parametrize("options", [{"rotation": 90}, {"rotation": 180}, {"rotation": 270, "flips": (True, False)}])
