@@ -10,7 +10,7 @@ from .camera_pictures import PackedPlanes, Pixels
 from .errors import InputError, ShmStreamError
 from .idle import Audience
 from .loopback_readers import LoopbackReaders
-from .pipewire_camera import PipeWireCamera
+from .pipewire_camera import ALIGN, PipeWireCamera
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,8 +83,11 @@ class CameraSink:
 
 def _open_camera(spec: str, source) -> tuple:
     """(camera, what brings pictures into its form)."""
+    size = source.width, source.height
+    planar = source.planar and not any(side % 2 for side in size)
     if spec == PIPEWIRE:
-        return PipeWireCamera(source.width, source.height, source.rate), Pixels()
+        camera = PipeWireCamera(*size, source.rate, planar=planar)
+        return camera, PackedPlanes(*size, ALIGN) if planar else Pixels()
     try:
         import pyvirtualcam
         from pyvirtualcam.camera import BACKENDS
@@ -94,17 +97,16 @@ def _open_camera(spec: str, source) -> tuple:
 
     def opened(pixel_format):
         return pyvirtualcam.Camera(
-            source.width,
-            source.height,
+            *size,
             float(source.rate),
             fmt=pixel_format,
             device=None if device == FIRST_DEVICE else device,
             backend=backend,  # always named: otherwise a failing one is silently replaced by the next
         )
 
-    if source.planar and source.width % 2 == source.height % 2 == 0:
+    if planar:
         with contextlib.suppress(RuntimeError):  # not every backend takes planes; what else is wrong is said below
-            return opened(pyvirtualcam.PixelFormat.I420), PackedPlanes(source.width, source.height)
+            return opened(pyvirtualcam.PixelFormat.I420), PackedPlanes(*size)
     try:
         return opened(pyvirtualcam.PixelFormat.RGB), Pixels()
     except RuntimeError as error:

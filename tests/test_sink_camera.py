@@ -11,11 +11,13 @@ from stand_ins import StandInRunner, frame_number, numbered_clip
 
 pyvirtualcam = pytest.importorskip("pyvirtualcam")
 
+from shm_stream.camera_pictures import TAGS, PackedPlanes  # noqa: E402
 from shm_stream.cli_summary import live_lines  # noqa: E402
 from shm_stream.errors import InputError  # noqa: E402
 from shm_stream.job import Job  # noqa: E402
 from shm_stream.job_options import JobOptions  # noqa: E402
 from shm_stream.live_options import LiveOptions  # noqa: E402
+from shm_stream.planes import planes_from_rgb  # noqa: E402
 
 
 class MemoryBackend:
@@ -126,6 +128,16 @@ def test_rgb_composites_of_planes_go_to_the_same_camera(tmp_path):
     camera = MemoryBackend.made[-1]
     assert camera.format == pyvirtualcam.PixelFormat.I420
     assert [frame_number(frame) for frame in camera.frames] == list(range(4))
+
+
+@pytest.mark.parametrize(("size", "align"), [((96, 64), 1), ((94, 62), 4), ((92, 64), 4), ((2, 2), 4)])
+def test_planes_lie_as_the_format_wants_them(size, align):
+    planes = planes_from_rgb(palette_picture(*size) if size[0] > 8 else np.zeros((2, 2, 3), np.uint8), TAGS)
+    packed = PackedPlanes(*size, align).hold(planes)
+    expected = b"".join(
+        row.tobytes().ljust(-(-len(row) // align) * align, b"\0") for part in (planes.y, *planes.chroma) for row in part
+    )
+    assert packed.tobytes() == expected
 
 
 def test_camera_beside_files(tmp_path):
