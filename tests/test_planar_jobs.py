@@ -17,6 +17,7 @@ from shm_stream import planes as planes_module
 from shm_stream.background import open_background
 from shm_stream.camera_pictures import PackedPlanes
 from shm_stream.colour import ColourTags
+from shm_stream.controls import Controls
 from shm_stream.cover_fit import cover_fit, cover_fit_planes
 from shm_stream.engine import Engine
 from shm_stream.frame import Frame
@@ -72,6 +73,27 @@ def test_frames_are_never_converted(clip, tmp_path, conversions, background, exp
     report = job(clip, tmp_path / "out.mp4", background, alpha=tmp_path / "alpha.mp4")
     assert report.frames == 12 and conversions == expected
     assert read_numbers(tmp_path / "out.mp4") == list(range(12)) or background != "#405060"
+
+
+EDITS = {
+    "feather": 5, "shrink": 3, "threshold": (10, 90), "despill": 80, "light_wrap": 40, "temporal": 60, "mirror": True,
+    "place": (10, -5, 0.8),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", [*EDITS, "all"])
+@pytest.mark.parametrize("background", ["picture", "#405060", "blur:30", "video", "off"])
+def test_edits_convert_nothing(clip, tmp_path, conversions, background, edit):
+    """Despill's estimate is of RGB, at half size and made small from planes."""
+    still = ["_planar"] if background in ("picture", "#405060") else []
+    if background == "picture":
+        background = picture_file(tmp_path)
+    elif background == "video":
+        background = write_video(tmp_path / "bg.mp4", [palette_picture(96, 64)] * 3, pix_fmt="yuv420p", matrix=9)
+    controls = Controls(**(EDITS if edit == "all" else {edit: EDITS[edit]}))
+    runner = StandInRunner(alpha_raw=0.5)
+    report = matte_video(clip, tmp_path / "out.mp4", bg=background, controls=controls, frames=4, runner=runner)
+    assert report.frames == 4 and conversions == still
 
 
 @pytest.fixture
