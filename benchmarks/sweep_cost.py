@@ -1,6 +1,7 @@
 """What a frame costs, against how much of it is uncertain, its size, and the number of cores; with a plot.
 
-    python benchmarks/sweep_cost.py [--sizes 480p 720p 1080p 4k] [--cores 1 2] [--plot docs/cost.png] [--json cost.json]
+    python benchmarks/sweep_cost.py [--sizes 480p 720p 1080p 4k] [--cores 1 2] [--runner native] [--plot docs/cost.png]
+        [--json cost.json]
 
 Area: one frame of the example clip at 1080p whose logits are multiplied by more and less than 1, which narrows and
 widens the band that M-Net draws; core-ms of M-Net's stage, the least of --repeats. Sizes and cores: whole jobs of
@@ -33,6 +34,7 @@ from shm_stream.engine_choice import choose_runner, make_engine
 from shm_stream.errors import InputError, ShmStreamError
 from shm_stream.machine import cores
 from shm_stream.preset import get_preset
+from shm_stream.runners import RUNNERS, Runner
 from shm_stream.tiles import active_blocks
 from shm_stream.work import Work
 
@@ -45,11 +47,11 @@ INK = "#303840"
 COLOURS = ("#1b6ca8", "#c4572b", "#3d8b5f", "#7a5ba6")
 
 
-def sweep_area(repeats: int) -> list[dict[str, float]]:
+def sweep_area(runner: Runner, repeats: int) -> list[dict[str, float]]:
     """M-Net's core-ms for each share of the frame that it draws, and without choosing."""
     cv2.setNumThreads(1)
     frame = next(frames([EXAMPLE], SIZES["1080p"]))
-    engine = make_engine(choose_runner("live", None, "cpu"), get_preset("live"), None, outputs=["alpha"])
+    engine = make_engine(runner, get_preset("live"), None, outputs=["alpha"])
     logits = engine.tnet(Work(frame)).logits
     return [measure_area(engine, frame, np.float32(factor) * logits, repeats) for factor in SHARPNESS]
 
@@ -66,33 +68,35 @@ def measure_area(engine: Engine, frame, logits: np.ndarray, repeats: int) -> dic
     return {"drawn_percent": round(100 * float(share), 2), "mnet_core_ms": round(min(costs), 2)}
 
 
-def sweep_jobs(sizes: list[str], counts: list[int], seconds: float, rounds: int, folder: Path) -> list[dict]:
+def sweep_jobs(o: argparse.Namespace, runner: str, folder: Path) -> list[dict]:
     """Frames a second and core-ms of whole jobs."""
     rows = []
-    for size in sizes:
+    for size in o.sizes:
         clip = folder / f"{size}.mkv"
-        make_clip_apart(EXAMPLE, clip, ALL_SIZES[size], seconds)
-        for count in counts:
-            runs = [bench(clip, count, seconds) for _ in range(rounds)]
+        make_clip_apart(EXAMPLE, clip, ALL_SIZES[size], o.seconds)
+        for count in o.cores:
+            runs = [bench(clip, count, o.seconds, runner) for _ in range(o.rounds)]
             middle = {key: round(statistics.median(one[key] for one in runs), 2) for key in (FPS, CORE_MS)}
             rows.append({"size": size, "cores": count} | middle)
             print(json.dumps(rows[-1]), flush=True)
     return rows
 
 
-def bench(clip: Path, count: int, seconds: float) -> dict:
+def bench(clip: Path, count: int, seconds: float, runner: str) -> dict:
     """What `shm-stream bench` says of a process that has only so many cores. Raises ShmStreamError."""
     allowed = sorted(os.sched_getaffinity(0))[:count]
     hold = functools.partial(os.sched_setaffinity, 0, allowed)
-    words = [sys.executable, "-m", "shm_stream.cli", "bench", str(clip), "--seconds", str(seconds), "--json"]
+    words = [sys.executable, "-m", "shm_stream.cli", "bench", str(clip), "--seconds", str(seconds), "--runner", runner]
+    words.append("--json")
     done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, preexec_fn=hold)
     if done.returncode != 0:
         raise ShmStreamError(f"shm-stream bench failed: {done.stderr.strip()}")
     return json.loads(done.stdout)
 
 
-def draw(path: Path, area: list[dict], jobs: list[dict]) -> None:
-    figure = Figure(figsize=(13, 4.2), layout="constrained", facecolor="white")
+def draw(path: Path, runner: str, area: list[dict], jobs: list[dict]) -> None:
+    figure = Figure(figsize=(13, 4.5), layout="constrained", facecolor="white")
+    figure.suptitle(f"runner {runner}", x=0.01, ha="left", fontsize=11, color=INK)
     left, middle, right = figure.subplots(1, 3)
     line(left, [(row["drawn_percent"], row["mnet_core_ms"]) for row in area])
     label(left, "M-Net against uncertain area, 1080p", "% of the frame drawn", "core-ms")
@@ -130,15 +134,18 @@ def main(o: argparse.Namespace) -> None:
         raise InputError("--rounds and --repeats must be 1 or more")
     if not o.seconds > 0:
         raise InputError("--seconds must be more than 0")
-    area = sweep_area(o.repeats)
+    runner = choose_runner("live", o.runner, "cpu")
+    if not hasattr(runner, "draw"):
+        raise InputError(f"runner {runner.name} draws no blocks, whose cost this sweeps; use --runner native")
+    area = sweep_area(runner, o.repeats)
     for row in area:
         print(json.dumps(row), flush=True)
     with tempfile.TemporaryDirectory(prefix="shm-stream-bench-") as folder:
-        jobs = sweep_jobs(o.sizes, o.cores, o.seconds, o.rounds, Path(folder))
+        jobs = sweep_jobs(o, runner.name, Path(folder))
     if o.json:
-        o.json.write_text(json.dumps({"area": area, "jobs": jobs}, indent=1) + "\n")
+        o.json.write_text(json.dumps({"runner": runner.name, "area": area, "jobs": jobs}, indent=1) + "\n")
     if o.plot:
-        draw(o.plot, area, jobs)
+        draw(o.plot, runner.name, area, jobs)
 
 
 if __name__ == "__main__":
@@ -146,6 +153,7 @@ if __name__ == "__main__":
     parser.add_argument("--sizes", nargs="+", choices=ALL_SIZES, default=list(ALL_SIZES))
     parser.add_argument("--cores", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--seconds", type=float, default=4.0, help="of each job (default: 4)")
+    parser.add_argument("--runner", choices=RUNNERS, help="one that draws M-Net in blocks (default: the usual one)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=9, help="runs of M-Net for each area (default: 9)")
     parser.add_argument("--plot", type=Path, help="write the plot to this PNG")

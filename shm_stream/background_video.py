@@ -10,6 +10,7 @@ from .cover_fit import cover_fit, cover_fit_planes
 from .errors import InputError
 from .frame import Frame
 from .planes import planes_from_rgb
+from .recolour import recoloured
 from .source_video import VideoSource
 from .yuv_planes import YuvPlanes, same_numbers
 
@@ -52,8 +53,9 @@ class VideoBackground:
 
     def _fit_planes(self, planes: YuvPlanes) -> YuvPlanes:
         own = self._shown.planes
-        if own is not None and same_numbers(own.tags, planes.tags):
-            return cover_fit_planes(own, *planes.size[::-1])
+        if own is not None:
+            fitted = cover_fit_planes(own, *planes.size[::-1])
+            return fitted if same_numbers(own.tags, planes.tags) else recoloured(fitted, planes.tags)
         return planes_from_rgb(cover_fit(self._shown.pixels, *planes.size[::-1]), planes.tags)
 
     def _move_to(self, frame: Frame) -> None:

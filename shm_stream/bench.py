@@ -28,12 +28,15 @@ HELD_BYTES = 256_000_000
 
 @dataclass(frozen=True)
 class StageCost:
-    """Where the thread of a stage spent its time, in milliseconds a frame."""
+    """Where the thread of a stage spent its time, in milliseconds a frame, and what waited for it."""
 
     name: str
     busy_ms: float
     wait_input_ms: float
     wait_output_ms: float
+    queued_frames_mean: float | None
+    """In the queue before it, over the time from the first frame there to the last; None for the source."""
+    queue_limit_frames: int | None
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,9 @@ def measure(options: JobOptions, network_seconds: float = 3.0) -> tuple[Figures,
     """
     counter = TileCounter(options.runner)
     with Job(replace(options, runner=counter)) as job:
-        counter.expect(job.engine, job.source.height, job.source.width)
+        size = (job.source.height, job.source.width)
+        counter.expect(job.engine, *size)
+        job.engine.compile_tnet(size)  # part of loading, not of a frame
         began = time.process_time()
         report = job.run()
         core_seconds = time.process_time() - began
@@ -146,7 +151,9 @@ def _figures(report: Report, others: dict) -> Figures:
 
 def _stage_cost(stage: pipeline.StageTimes, frames: int) -> StageCost:
     times = (stage.busy_seconds, stage.wait_in_seconds, stage.wait_out_seconds)
-    return StageCost(stage.name, *(1e3 * seconds / frames for seconds in times))
+    return StageCost(
+        stage.name, *(1e3 * seconds / frames for seconds in times), stage.queued_mean, stage.queue_limit
+    )
 
 
 def networks_fps(engine: Engine, options: JobOptions, seconds: float) -> float:

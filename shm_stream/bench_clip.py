@@ -5,7 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
+
+import av
+import numpy as np
 
 from .cover_fit import cover_fit
 from .errors import InputError, ShmStreamError
@@ -15,6 +19,9 @@ from .source import open_source
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "webcam.mkv"
 """Only a checkout has it."""
+SOUND_RATE, AAC_SAMPLES = 48_000, 1024
+"""Samples a second, and in one frame of AAC."""
+TONE_HERTZ, TONE_LOUDNESS = 220, 0.02
 
 
 def example_clip() -> Path:
@@ -75,10 +82,24 @@ class FittedSource:
             begin = end
 
 
-def make_clip(path: Path, target: Path, size: tuple[int, int], seconds: float) -> None:
-    """Write `path` to `target` as H.264 of that size and length. Raises ShmStreamError."""
-    source = FittedSource(path, size, seconds)
-    sink = open_sink(target, source, kind="composite", audio_from=path, duration_seconds=seconds)
+def make_clip(path: Path, target: Path, size: tuple[int, int], seconds: float, tone: bool = False) -> None:
+    """Write `path` to `target` as H.264 of that size and length. Raises ShmStreamError.
+
+    `tone`: with a quiet tone instead of its own sound, for a clip that has none.
+    """
+    source, sound = FittedSource(path, size, seconds), path
+    try:
+        if tone:
+            sound = target.with_suffix(".tone.mka")
+            make_tone(sound, seconds)
+        _write(source, target, sound, seconds)
+    finally:
+        if sound != path:
+            sound.unlink(missing_ok=True)
+
+
+def _write(source: FittedSource, target: Path, sound: Path, seconds: float) -> None:
+    sink = open_sink(target, source, kind="composite", audio_from=sound, duration_seconds=seconds)
     try:
         for frame in source:
             sink.write(frame, frame.pixels)
@@ -87,11 +108,26 @@ def make_clip(path: Path, target: Path, size: tuple[int, int], seconds: float) -
         sink.abort()
 
 
-def make_clip_apart(path: Path, target: Path, size: tuple[int, int], seconds: float) -> None:
+def make_tone(target: Path, seconds: float) -> None:
+    """Write a quiet tone to `target` as AAC in stereo, as phones and browsers record it."""
+    end = int(seconds * SOUND_RATE)
+    with av.open(str(target), "w", format="matroska") as out:
+        stream = out.add_stream("aac", rate=SOUND_RATE, layout="stereo")
+        for begin in range(0, end, AAC_SAMPLES):
+            times = np.arange(begin, min(begin + AAC_SAMPLES, end)) / SOUND_RATE
+            wave = TONE_LOUDNESS * np.sin(2 * np.pi * TONE_HERTZ * times)
+            frame = av.AudioFrame.from_ndarray(np.stack([wave, wave]).astype(np.float32), "fltp", "stereo")
+            frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, begin, Fraction(1, SOUND_RATE)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+
+def make_clip_apart(path: Path, target: Path, size: tuple[int, int], seconds: float, tone: bool = False) -> None:
     """`make_clip` in a process of its own, whose memory nobody will take for that of the job."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_make_clip_and_tell, args=(theirs, path, target, size, seconds), daemon=True)
+    arguments = (theirs, path, target, size, seconds, tone)
+    process = context.Process(target=_make_clip_and_tell, args=arguments, daemon=True)
     try:
         process.start()
         theirs.close()

@@ -25,17 +25,21 @@ SIZES = {"720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}
 DEFAULT_SIZE = "1080p"
 DEFAULT_SECONDS = 10.0
 GREEN = "#00b140"
-DESCRIPTION = "Measure a whole job on this machine: video file in, H.264 file with sound out."
+DESCRIPTION = "Measure a whole job on this machine: video file in, H.264 file out, with the sound that the clip has."
 EPILOG = """\
-Without CLIP, the example clip is cropped, enlarged to --size (default: 1080p) and repeated to --seconds. A CLIP is
-measured as it is, its first --seconds; with --size it is cropped, scaled and repeated, too.
+Without CLIP, the example clip is cropped, enlarged to --size (default: 1080p), repeated to --seconds and given a quiet
+tone, since it has no sound. A CLIP is measured as it is, its first --seconds, with sound if it has any; with --size its
+pictures are cropped, scaled and repeated, too.
 
   end to end        frames a second from the first frame asked for until the output file is complete
   networks alone    T-Net and M-Net side by side on frames in memory, without decoding, fusing and encoding
+  first frame       seconds of a job of one frame in a process of its own, with its start and end: what a user waits for
+                    before anything is done. Python, libraries and networks come from the disk cache
   core-ms a frame   time of all cores together; its share of all cores' time is the cores' utilisation
   tiles             share of the picture's tiles that M-Net drew. Where tiles with their halos would cost more than the
                     whole frame, the whole frame is drawn, which counts as all of its tiles
   busy, waiting     of each stage's thread; a stage that is mostly busy is the one that limits the speed
+  queue             frames that waited for the stage, on average, and how many can: full ones are before what limits
 
 Other programs that are running make all of it slower: repeat on a quiet machine, and compare only such runs.
 
@@ -70,14 +74,15 @@ def run_bench(argv: list[str]) -> int:
     """Run with the arguments after `bench` and return the exit code. Raises ShmStreamError."""
     arguments = make_parser().parse_args(argv)
     _check(arguments)
-    from . import bench, bench_clip, bench_text  # after the options: --help needs neither media library nor networks
+    from . import bench, bench_clip, bench_start, bench_text  # --help needs no media library, no networks
 
     clip = arguments.clip or bench_clip.example_clip()
     with tempfile.TemporaryDirectory(prefix="shm-stream-bench-") as folder:
         options = _job_options(arguments, clip, Path(folder))
         _tell(arguments, "measuring ...")
         figures, report = bench.measure(options)
-        facts = bench_text.facts(clip, options, figures, report)
+        first = bench_start.first_frame_seconds(options.input, Path(folder) / "first.mkv", _words(arguments))
+        facts = bench_text.facts(clip, options, figures, report, first)
     say(json.dumps(facts, indent=2) if arguments.json else bench_text.lines(facts))
     if report.input_warning:
         raise ShmStreamError(report.input_warning)
@@ -115,6 +120,19 @@ def _job_options(arguments: argparse.Namespace, clip: Path, folder: Path) -> Job
     return replace(options, input=_fitted(arguments, clip, folder))
 
 
+def _words(arguments: argparse.Namespace) -> list[str]:
+    """The options of the command for such a job."""
+    given = {
+        "--bg": arguments.bg,
+        "--preset": arguments.preset,
+        "--device": arguments.device,
+        "--runner": arguments.runner,
+        "--tnet-size": arguments.tnet_size,
+    }
+    # joined, so that a value may begin with a minus
+    return [f"{name}={value}" for name, value in given.items() if value is not None] + ["--dense"] * arguments.dense
+
+
 def _fitted(arguments: argparse.Namespace, clip: Path, folder: Path) -> Path:
     """The clip in the size asked for, made when need be."""
     from .bench_clip import make_clip_apart
@@ -124,7 +142,7 @@ def _fitted(arguments: argparse.Namespace, clip: Path, folder: Path) -> Path:
         return clip
     _tell(arguments, f"making {arguments.seconds:g} seconds of {clip.name} in {size} ...")
     target = folder / "clip.mkv"
-    make_clip_apart(clip, target, SIZES[size], arguments.seconds)
+    make_clip_apart(clip, target, SIZES[size], arguments.seconds, tone=arguments.clip is None)
     return target
 
 

@@ -15,6 +15,7 @@ from .cli_live import add_live, live_options
 from .delivery import PREMULTIPLIED, STRAIGHT, TARGETS
 from .errors import InputError
 from .live_target import OBS_PORT, STDOUT_FORMATS
+from .memory_size import memory_size
 from .obs_setup import FOUND
 from .runners import RUNNERS
 
@@ -200,12 +201,11 @@ def parse_bitrate(text: str) -> int:
 
 
 def parse_memory(text: str) -> int:
-    """Bytes of `900M`, `1.5G` or `2000000000`. Raises ArgumentTypeError."""
-    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?)([kMGT]?)B?", text, re.ASCII)
-    size = round(float(match[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[match[2]]) if match else 0
-    if size < 1_000_000:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a size of memory; give bytes such as 900M or 2G")
-    return size
+    """`memory_size` for the command line. Raises ArgumentTypeError."""
+    try:
+        return memory_size(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _whole(text: str) -> int:

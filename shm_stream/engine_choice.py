@@ -39,10 +39,10 @@ def frames_stay_on_gpu(options) -> bool:
     return _device_of(options).startswith("cuda")
 
 
-def stays_planar(source, sinks: dict, vcam: str | None) -> bool:
+def stays_planar(source, sinks: dict) -> bool:
     """Whether composites need never be RGB: frames come as planes, and all who take composites take those."""
     takers = [sink for sink in sinks.values() if sink.kind == "composite"]
-    return source.planar and not vcam and all(sink.takes_planes for sink in takers)
+    return source.planar and all(sink.takes_planes for sink in takers)
 
 
 def fine_kinds(sinks: dict, source, options) -> set[str]:

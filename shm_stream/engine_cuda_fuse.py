@@ -65,7 +65,7 @@ class CudaFuseStage(FuseStage):
             self.wait(work)
             self._add_foreground(work, host_alpha, foreground)
         if fine:
-            work.outputs |= fine_outputs(work.frame.fine, drawn or Subject(host_alpha), edits, fine, fine_behind)
+            work.outputs |= fine_outputs(work.frame, drawn or Subject(host_alpha), edits, fine, fine_behind)
 
     def _composite(self, picture: list[Tensor], tags: ColourTags | None) -> Picture:
         if self._composites_stay and len(picture) == 3:

@@ -85,7 +85,7 @@ class FuseStage:
         made = {"composite": composite, "alpha": alpha8, "foreground": foreground, "transparent": transparent}
         work.outputs = {kind: made[kind] for kind in wanted}
         if fine:
-            work.outputs |= fine_outputs(work.frame.fine, drawn or Subject(alpha), edits, fine, behind)
+            work.outputs |= fine_outputs(work.frame, drawn or Subject(alpha), edits, fine, behind)
 
     def _alpha_as_drawn(self, work: Work) -> np.ndarray:
         """[H, W] float32, of a buffer that goes round."""

@@ -10,19 +10,20 @@ import numpy as np
 from .controls import Controls
 from .edit import Subject, edit_subject
 from .foreground import estimate_foreground
+from .frame import Frame
 
 
 def fine_outputs(
-    fine: np.ndarray, drawn: Subject, edits: Controls | None, kinds, background: np.ndarray | None = None
+    frame: Frame, drawn: Subject, edits: Controls | None, kinds, background: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Kind → float32, 0 to 1 (colours beyond, where the frame has such), for each of `kinds`.
 
-    fine        [H, W, 3] float32 RGB, the frame
     drawn       the subject's alpha before `edits`
     background  [H, W, 3] float32 RGB, needed for "composite"
 
     "composite" and "foreground" are [H, W, 3], "alpha" is [H, W], "transparent" [H, W, 4] straight.
     """
+    fine = frame.fine if {*kinds} - {"alpha"} else None  # of planes that is a conversion to RGB
     colours = estimate_foreground(fine, drawn.alpha) if {"foreground", "transparent"} & set(kinds) else None
     subject = replace(drawn, picture=fine if "composite" in kinds else None, foreground=colours)
     if edits:

@@ -104,7 +104,7 @@ def _open_engine(
     options: JobOptions, source: Source, sinks: dict, threads: Threads, *, watched: bool, **fusing
 ) -> Engine:
     """`watched`: others than files take what it makes."""
-    planar = stays_planar(source, sinks, options.vcam)
+    planar = stays_planar(source, sinks)
     runner = choose_runner(options.preset, options.runner, options.device, threads.network)
     fusing |= {"dense": options.dense, "lookahead": options.lookahead, "planar": planar, "threads": threads.kernels}
     stay = planar and not watched and composites_can_stay(sinks)

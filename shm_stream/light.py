@@ -5,11 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .colour import yuv_from_rgb
 from .edges import soften
 from .foreground import estimate_foreground
 from .fuse import fuse_composite
 from .fuse_arguments import Picture
-from .planes import new_planes, planes_from_rgb
+from .planes import new_planes
 from .reduce import reduce_to_rgb
 from .trimap import Trimap
 from .yuv_planes import YuvPlanes, picture_size
@@ -59,10 +60,21 @@ def despilled(picture: Picture, alpha: np.ndarray, percent: float) -> Picture:
     half = max(1, height // 2), max(1, width // 2)
     small = cv2.resize(alpha, half[::-1], interpolation=cv2.INTER_AREA)
     own = estimate_foreground(_reduced(picture, half), small)
-    own = cv2.resize(own, (width, height), interpolation=cv2.INTER_LINEAR)
     if isinstance(picture, YuvPlanes):
-        own = planes_from_rgb(own, picture.tags)
+        own = _planes_of_half(own, picture)
+    else:
+        own = cv2.resize(own, (width, height), interpolation=cv2.INTER_LINEAR)
     return blend(np.minimum((1 - alpha) * EDGE, 1) * np.float32(percent / 100), own, picture)
+
+
+def _planes_of_half(colours: np.ndarray, picture: YuvPlanes) -> YuvPlanes:
+    """[h, w, 3] uint8 RGB of half the picture's size → planes like its. Chroma has that size, but for odd sides."""
+    luma, *chroma = cv2.split(cv2.transform(colours, yuv_from_rgb(picture.tags)))
+    y, *uv = (
+        cv2.resize(part, there.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        for part, there in ((luma, picture.y), (chroma[0], picture.u), (chroma[1], picture.v))
+    )
+    return YuvPlanes(y, tuple(uv), picture.tags)
 
 
 def _reduced(picture: Picture, size: tuple[int, int]) -> np.ndarray:

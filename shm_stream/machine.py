@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-LIBRARIES = ("torch", "onnxruntime", "av", "cv2", "numpy")
+LIBRARIES = ("torch", "onnxruntime", "openvino", "av", "cv2", "numpy")
 """Those whose version can explain a speed."""
 
 

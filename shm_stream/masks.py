@@ -8,8 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .colour import BT601, FULL, ColourTags
 from .errors import InputError, ShmStreamError
 from .frame import Frame
+from .recolour import recoloured
 from .source import open_source
 from .source_images import IMAGE_SUFFIXES, list_images, read_image
 
@@ -138,7 +140,7 @@ class MaskVideo:
                 raise _too_few(self._name, self._count)
             self._count += 1
             if mask.index == frame.index:
-                return fitted(grey(mask.pixels), frame.size, self._name)
+                return fitted(grey_of(mask), frame.size, self._name)
 
     def close(self) -> None:
         """Close the file. No `at` may be running or follow."""
@@ -152,6 +154,11 @@ def _too_few(name: str, count: int) -> ShmStreamError:
 def grey(pixels: np.ndarray) -> np.ndarray:
     """[H, W, 3] uint8 RGB → [H, W] uint8."""
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+
+
+def grey_of(frame: Frame) -> np.ndarray:
+    """[H, W] uint8: `grey` of its pixels, from planes without them. It is the luma of full-range BT.601."""
+    return grey(frame.pixels) if frame.planes is None else recoloured(frame.planes, ColourTags(BT601, FULL)).y
 
 
 def fitted(mask: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:

@@ -20,6 +20,7 @@ from .job_options import JobOptions
 from .job_report import Report
 from .live_controls import LiveControls
 from .live_options import LiveOptions
+from .memory_size import memory_size
 from .pipeline import through
 from .preset import get_preset
 from .work import Work
@@ -135,22 +136,24 @@ def matte_video(
     crf: int | None = None,
     overwrite: bool = False,
     cores: int | None = None,
-    max_memory: int | None = None,
+    max_memory: int | str | None = None,
     controls: Controls = NEUTRAL,
     lookahead: int = 0,
     live: LiveOptions | None = None,
 ) -> Report:
     """Do to a video, an image, a folder, a camera or a stream what the command `shm-stream` does. See `JobOptions`.
 
-    `bg` is an image, a video, a colour ("#00b140", "teal"), "blur", "blur:N" or "transparent"; the result goes to
-    `output`, or beside the input with `_composite` in its name. `alpha` and `foreground` are further outputs.
+    `bg` is an image, a video, a colour ("#00b140", "teal"), "blur", "blur:N", "off" (the scene as it is) or
+    "transparent"; the result goes to `output`, or beside the input with `_composite` in its name. `alpha` and
+    `foreground` are further outputs.
     `controls` changes edges, position and smoothing in time; `lookahead` is how many later frames steady each.
     `dense` runs M-Net on whole frames instead of the tiles where it can matter.
 
     `cores` is how many processor cores to use at most.
 
-    `max_memory` is how many bytes of resident memory, such as 3_000_000_000, this process is to stay below, if need be
-    slower: all of it, so that what else it holds leaves less for the job. It is for files on the CPU, not with `dense`.
+    `max_memory` is how much resident memory, such as "900M" or 3_000_000_000 bytes, this process is to stay below, if
+    need be slower: all of it, so that what else it holds leaves less for the job. It is for files on the CPU, not with
+    `dense`.
 
     Returns a Report: look at `input_warning` (part of the input was unreadable), `interrupted` (Ctrl-C ended it early;
     the outputs are playable) and `memory_warning` (the process has had more than `max_memory`, be it before the job).
@@ -175,7 +178,7 @@ def matte_video(
         crf=crf,
         overwrite=overwrite,
         cores=cores,
-        max_memory=max_memory,
+        max_memory=None if max_memory is None else memory_size(max_memory),
         controls=controls,
         lookahead=lookahead,
         live=live or LiveOptions(),

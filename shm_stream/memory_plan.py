@@ -59,7 +59,7 @@ class Plan:
         peak = peak_rss_mb()
         if peak * 1e6 <= self.limit:
             return None
-        return f"the job took {peak:.0f} MB, more than --max-memory {self.limit / 1e6:.0f}M"
+        return f"the process took {peak:.0f} MB, more than --max-memory {self.limit / 1e6:.0f}M"
 
 
 def choose_plan(limit: int, had: float, need: Need, most_frames: int = MOST_FRAMES, kept: int = 0) -> Plan:

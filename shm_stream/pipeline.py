@@ -29,6 +29,10 @@ class StageTimes:
     wait_out_seconds: float = 0.0
     """Waiting for the stage after."""
     items: int = 0
+    queued_mean: float | None = None
+    """How many items waited for it, on average; None for the source, which has no queue before it."""
+    queue_limit: int | None = None
+    """How many could."""
 
 
 @dataclass
@@ -108,6 +112,8 @@ class _Pipeline:
             raise
         if self._error is not None:
             raise self._error
+        for times, channel in zip(self._times[1:], self._channels, strict=True):
+            times.queued_mean, times.queue_limit = channel.mean_waiting, channel.depth
         return PipelineReport(self._times[-1].items, interrupted, self._times)
 
     def _join(self) -> None:

@@ -25,6 +25,8 @@ END_SECONDS = 3.0
 SHORT_LIFE_SECONDS = 5.0
 MAX_SHORT_LIVES = 3
 MAX_RATE_DENOMINATOR = 1001
+ALIGN = 4
+"""Bytes at whose multiples GStreamer's rows begin."""
 
 
 class PipeWireCamera:
@@ -32,11 +34,13 @@ class PipeWireCamera:
 
     device = "PipeWire node shm-stream"
 
-    def __init__(self, width: int, height: int, rate: Fraction):
-        """Raises InputError when GStreamer or PipeWire is missing, with what to type."""
+    def __init__(self, width: int, height: int, rate: Fraction, *, planar: bool = False):
+        """`planar`: it is sent what PackedPlanes makes for ALIGN. Raises InputError when GStreamer or PipeWire is
+        missing, with what to type."""
         rate = Fraction(rate).limit_denominator(MAX_RATE_DENOMINATOR)
-        self._arguments = [str(width), str(height), f"{rate.numerator}/{rate.denominator}"]
-        self._padding = -3 * width % 4
+        pixel_format = "I420" if planar else "RGB"
+        self._arguments = [str(width), str(height), f"{rate.numerator}/{rate.denominator}", pixel_format]
+        self._padding = -3 * width % ALIGN
         self._short_lives = 0
         self._sending, self._shown = threading.Lock(), memoryview(b"")
         self.restarts = 0
@@ -75,10 +79,11 @@ class PipeWireCamera:
                 raise RuntimeError(next(filter(None, reversed(lines)), "the PipeWire publisher says nothing"))
             said += chunk
 
-    def send(self, pixels: np.ndarray) -> None:
-        """pixels [H, W, 3] uint8 RGB. Raises RuntimeError when the publisher keeps dying."""
-        rows = pixels.reshape(len(pixels), -1)
-        frame = np.pad(rows, ((0, 0), (0, self._padding))) if self._padding else np.ascontiguousarray(rows)
+    def send(self, content: np.ndarray) -> None:
+        """[H, W, 3] uint8 RGB, or the bytes of planes. Raises RuntimeError when the publisher keeps dying."""
+        padded = self._padding and content.ndim == 3
+        rows = content.reshape(len(content), -1)
+        frame = np.pad(rows, ((0, 0), (0, self._padding))) if padded else np.ascontiguousarray(rows)
         with self._sending:
             self._shown = memoryview(frame).cast("B")
             while not self._write(self._shown):

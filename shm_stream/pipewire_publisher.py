@@ -1,7 +1,8 @@
-"""A PipeWire camera that shows raw RGB frames from stdin: run by the system's Python, which has GStreamer's bindings.
+"""A PipeWire camera that shows raw frames from stdin: run by the system's Python, which has GStreamer's bindings.
 
 It imports nothing of shm_stream, and is a program of its own because PipeWire 0.3 can crash whoever publishes.
-Arguments: width, height, frames per second as a fraction. It says "ready", or in one line what is missing.
+Arguments: width, height, frames per second as a fraction, and RGB or I420 in BT.601. It says "ready", or in one line
+what is missing.
 """
 
 import os
@@ -18,17 +19,18 @@ NODE = (
 )
 
 
-def description(width: int, height: int, rate: str) -> str:
+def description(width: int, height: int, rate: str, pixel_format: str) -> str:
     """The pipeline. Readers take YUY2 for BT.601, whatever its caps say: so that is what it has to be.
 
     The compositor is there for its buffers: with those of appsrc, pipewiresink 0.3.65 crashes when a reader comes.
     It also repeats the last frame for as long as none arrives.
     """
     size = f"width={width},height={height},framerate={rate}"
+    planes = ",colorimetry=bt601,chroma-site=jpeg" if pixel_format == "I420" else ""  # in the middle of its sites
     return (
         "appsrc name=frames is-live=true format=time do-timestamp=true max-buffers=2 leaky-type=downstream "
-        f"caps=video/x-raw,format=RGB,{size} ! videoconvert ! compositor background=black latency=0 ! "
-        f"video/x-raw,format=YUY2,{size},colorimetry=bt601 ! "
+        f"caps=video/x-raw,format={pixel_format}{planes},{size} ! videoconvert ! "
+        f"compositor background=black latency=0 ! video/x-raw,format=YUY2,{size},colorimetry=bt601 ! "
         f'pipewiresink mode=provide sync=false stream-properties="properties,{NODE}"'
     )
 
@@ -50,9 +52,15 @@ def load_gstreamer():
     return Gst
 
 
-def publish(Gst, width: int, height: int, rate: str) -> None:
+def frame_bytes(width: int, height: int, pixel_format: str) -> int:
+    """GStreamer's rows start at multiples of four bytes. Sides of I420 are even here."""
+    rows = [3 * width] if pixel_format == "RGB" else [width, width // 2]  # as many of U and V together as of luma
+    return sum((row + 3) // 4 * 4 for row in rows) * height
+
+
+def publish(Gst, width: int, height: int, rate: str, pixel_format: str) -> None:
     """Show frames until stdin ends, which it does however our parent ends."""
-    pipeline = Gst.parse_launch(description(width, height, rate))
+    pipeline = Gst.parse_launch(description(width, height, rate, pixel_format))
     if pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
         sys.exit("PipeWire does not answer: systemctl --user start pipewire wireplumber")
     print("ready", flush=True)
@@ -60,8 +68,8 @@ def publish(Gst, width: int, height: int, rate: str) -> None:
     os.dup2(silence, 1)  # nobody reads what libraries say from now on
     os.dup2(silence, 2)
     frames, bus = pipeline.get_by_name("frames"), pipeline.get_bus()
-    stride = (3 * width + 3) // 4 * 4  # GStreamer's rows start at multiples of four bytes
-    while len(pixels := sys.stdin.buffer.read(stride * height)) == stride * height:
+    size = frame_bytes(width, height, pixel_format)
+    while len(pixels := sys.stdin.buffer.read(size)) == size:
         frames.emit("push-buffer", Gst.Buffer.new_wrapped(pixels))
         if bus.pop_filtered(Gst.MessageType.ERROR):
             sys.exit(1)  # the daemon has ended, or refuses: whoever starts us again learns it
@@ -69,4 +77,4 @@ def publish(Gst, width: int, height: int, rate: str) -> None:
 
 
 if __name__ == "__main__":
-    publish(load_gstreamer(), int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    publish(load_gstreamer(), int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from .camera_pictures import PackedPlanes, Pixels
 from .errors import InputError, ShmStreamError
 from .idle import Audience
 from .loopback_readers import LoopbackReaders
-from .pipewire_camera import PipeWireCamera
+from .pipewire_camera import ALIGN, PipeWireCamera
 
 if TYPE_CHECKING:
     import numpy as np
 
     from .frame import Frame
+    from .yuv_planes import YuvPlanes
 
 FIRST_DEVICE = "auto"
 PIPEWIRE = "pipewire"
@@ -23,7 +26,7 @@ class CameraSink:
     """Frames of files go to a virtual camera `pts_seconds` after the first was sent, those of live inputs at once."""
 
     kind = "composite"
-    takes_planes = False
+    takes_planes = True
 
     def __init__(self, spec: str, source):
         """`spec` is "auto", a device such as /dev/video2, "pipewire", or a pyvirtualcam backend such as "obs".
@@ -32,17 +35,18 @@ class CameraSink:
         """
         if source.kind != "video":
             raise InputError(f"{source.path} is a {source.kind}; a virtual camera needs a video")
-        self._camera = _open_camera(spec, source)
+        self._camera, self._pictures = _open_camera(spec, source)
         self.path = self._camera.device
         self._started: float | None = None
         self._live = source.live
 
-    def write(self, frame: Frame, pixels: np.ndarray) -> None:
-        """pixels [H, W, 3] uint8 RGB. Waits for the frame's time; a frame that is late is sent at once."""
+    def write(self, frame: Frame, picture: np.ndarray | YuvPlanes) -> None:
+        """[H, W, 3] uint8 RGB or planes. Waits for the frame's time; a frame that is late is sent at once."""
+        content = self._pictures.hold(picture)
         if not self._live:  # there, a slow first frame would delay all the others
             self._wait(frame.pts_seconds)
         try:
-            self._camera.send(pixels)
+            self._camera.send(content)
         except (RuntimeError, ValueError) as error:
             raise ShmStreamError(f"virtual camera {self.path} failed: {error}") from error
 
@@ -77,22 +81,33 @@ class CameraSink:
         self._camera.close()
 
 
-def _open_camera(spec: str, source):
+def _open_camera(spec: str, source) -> tuple:
+    """(camera, what brings pictures into its form)."""
+    size = source.width, source.height
+    planar = source.planar and not any(side % 2 for side in size)
     if spec == PIPEWIRE:
-        return PipeWireCamera(source.width, source.height, source.rate)
+        camera = PipeWireCamera(*size, source.rate, planar=planar)
+        return camera, PackedPlanes(*size, ALIGN) if planar else Pixels()
     try:
         import pyvirtualcam
         from pyvirtualcam.camera import BACKENDS
     except ImportError as error:
         raise InputError("a virtual camera needs pyvirtualcam: pip install 'shm-stream[vcam]'") from error
     backend, device = (spec, None) if spec in BACKENDS else (next(iter(BACKENDS)), spec)
-    try:
+
+    def opened(pixel_format):
         return pyvirtualcam.Camera(
-            source.width,
-            source.height,
+            *size,
             float(source.rate),
+            fmt=pixel_format,
             device=None if device == FIRST_DEVICE else device,
             backend=backend,  # always named: otherwise a failing one is silently replaced by the next
         )
+
+    if planar:
+        with contextlib.suppress(RuntimeError):  # not every backend takes planes; what else is wrong is said below
+            return opened(pyvirtualcam.PixelFormat.I420), PackedPlanes(*size)
+    try:
+        return opened(pyvirtualcam.PixelFormat.RGB), Pixels()
     except RuntimeError as error:
         raise InputError(f"no virtual camera: {error}") from error

@@ -12,11 +12,10 @@ from av.video.reformatter import VideoReformatter
 from .colour import resolve_tags
 from .fine_planes import depth_of, fine_from_frame
 from .hardware_decoder import STAYS
+from .orientation import orientation_of
 from .planes import SITED, frame_to_rgb, planes_of
 from .transfer import eight_bits
 from .yuv_planes import YuvPlanes
-
-ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 class Upright:
@@ -27,15 +26,16 @@ class Upright:
     """
 
     def __init__(self, first: av.VideoFrame, sample_aspect_ratio: Fraction | None):
-        """The first picture alone knows rotation and colours for sure. Raises InputError for unknown colours."""
-        self._rotation = first.rotation % 360
-        turned = self._rotation in (90, 270)
+        """The first picture alone knows orientation and colours for sure. Raises InputError for unknown colours."""
+        self._orientation = orientation_of(first)
+        self._stored = first.height, first.width
+        turned = self._orientation.transposed
         self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
         aspect = sample_aspect_ratio or Fraction(1)
         self.sample_aspect_ratio = 1 / aspect if turned else aspect
         pix_fmt = _pixel_format(first)
         self.bits = depth_of(pix_fmt)
-        self.planar = pix_fmt in SITED and self._rotation not in ROTATIONS
+        self.planar = pix_fmt in SITED and self._orientation.keeps_sites(*self._stored)
         self.colour = resolve_tags(
             first.colorspace, first.color_range, first.color_primaries, first.color_trc,
             height=first.height, pix_fmt=pix_fmt,
@@ -43,35 +43,36 @@ class Upright:
         self._reformatter = VideoReformatter()
 
     def __call__(self, picture: av.VideoFrame) -> tuple[np.ndarray | YuvPlanes, np.ndarray | None]:
-        """What a Frame holds: the decoder's own planes where they can be used as they are, else [height, width, 3]
-        uint8 RGB; and beside that float32 RGB of what has more than 8 bits.
+        """What a Frame holds: the decoder's own planes where they can be used, turned where they have to be, else
+        [height, width, 3] uint8 RGB; and beside that float32 RGB of what has more than 8 bits.
 
         A change of size in mid-stream is scaled to the first size.
         """
-        if self._rotation not in ROTATIONS and (picture.height, picture.width) == (self.height, self.width):
+        alike = (picture.height, picture.width) == self._stored
+        if picture.format.name == STAYS and not (alike and self._can_stay(picture)):
+            picture = picture.reformat(format=_pixel_format(picture))  # to the host
+        if alike and self._orientation.keeps_sites(*self._stored):
             planes = self._own_planes(picture)
             if planes is not None:
-                return planes, None
-        if picture.format.name == STAYS:
-            picture = picture.reformat(format=_pixel_format(picture))  # to the host
+                return self._orientation.turned_planes(planes), None
         if depth_of(picture.format.name) > 8:
             fine = self._turned(fine_from_frame(picture, self.colour))
             return eight_bits(fine), fine
         return self._turned(frame_to_rgb(picture, self.colour, self._reformatter)), None
 
+    def _can_stay(self, picture: av.VideoFrame) -> bool:
+        return not self._orientation.changes and _pixel_format(picture) == "nv12"
+
     def _own_planes(self, picture: av.VideoFrame) -> YuvPlanes | None:
         """Where they are, or None when they are of another kind."""
         if picture.format.name != STAYS:
             return planes_of(picture, self.colour)
-        if _pixel_format(picture) != "nv12":
-            return None
         from .device_planes import planes_on_device  # imports torch
 
         return planes_on_device(picture, self.colour)
 
     def _turned(self, pixels: np.ndarray) -> np.ndarray:
-        if self._rotation in ROTATIONS:
-            pixels = cv2.rotate(pixels, ROTATIONS[self._rotation])
+        pixels = self._orientation.turned(pixels)
         if pixels.shape[:2] != (self.height, self.width):
             pixels = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_AREA)
         return pixels

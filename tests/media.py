@@ -57,7 +57,7 @@ def yuv_frame(rgb: np.ndarray, pix_fmt: str, matrix: int, full: bool) -> av.Vide
 
 def write_video(
     path: Path, pictures, *, pts=None, time_base=Fraction(1, 25), codec="libx264", pix_fmt="yuv444p", options=None,
-    matrix=1, full=False, tagged=True, rotation=0, aspect=None, audio=(), last_duration=1, gop=12,
+    matrix=1, full=False, tagged=True, rotation=0, flips=(), aspect=None, audio=(), last_duration=1, gop=12,
 ) -> Path:  # fmt: skip
     """Encode `pictures` ([H, W, 3] uint8 each).
 
@@ -78,8 +78,8 @@ def write_video(
             context.color_primaries = context.color_trc = 9 if matrix == 9 else matrix
         if aspect:
             context.sample_aspect_ratio = aspect
-        if rotation:
-            stream.set_display_rotation(rotation)
+        if rotation or flips:
+            stream.set_display_rotation(rotation, *flips)
         sounds = [
             (container.add_stream(name, rate=48000, layout=layout[0] if layout else "stereo"), seconds, start)
             for name, seconds, start, *layout in audio

@@ -110,6 +110,22 @@ def test_max_memory_bounds_a_job_or_refuses_it(photo, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"photo.png", "a.png"}
 
 
+@pytest.mark.skipif(machine.rss_mb() is None, reason="the system does not tell")
+def test_max_memory_is_taken_in_words(photo, tmp_path):
+    runner = StandInRunner()
+    matte_video(photo, alpha=tmp_path / "a.png", runner=runner, max_memory="1T")
+    assert max(shape[1] for shape in runner.mnet_shapes) < 360
+    for given, message in (("10M", "may take 10M"), ("much", "'much' is not a size of memory"), (True, "such as 900M")):
+        with pytest.raises(InputError, match=message):
+            matte_video(photo, alpha=tmp_path / "b.png", runner=runner, max_memory=given)
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_off_is_the_scene_as_it_is(photo, tmp_path):
+    matte_video(photo, tmp_path / "o.png", bg="off", runner=StandInRunner())
+    assert (cv2.imread(str(tmp_path / "o.png")) == cv2.imread(str(photo))).all()
+
+
 def test_every_public_name_exists():
     assert shm_stream.__version__ != "unknown"
     for name in shm_stream.__all__:

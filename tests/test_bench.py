@@ -6,20 +6,24 @@ import json
 import os
 import signal
 import subprocess
+import time
+from dataclasses import asdict
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from media import audio_packets, palette_picture, video_facts, video_times, write_video
 from stand_ins import StandInRunner, default_signals, numbered_clip, read_numbers, slow_command, write_clip
 
-from shm_stream import bench, bench_clip, cli, engine_choice
+from shm_stream import bench, bench_clip, bench_start, bench_text, cli, engine_choice, machine
 from shm_stream.cover_fit import cover_fit
 from shm_stream.engine_choice import choose_runner, make_engine
 from shm_stream.job_options import JobOptions
 from shm_stream.preset import get_preset
 from shm_stream.source import open_source
+from shm_stream.threads import share_out
 from shm_stream.tiles import TILE, active_tiles
 from shm_stream.work import Work
 
@@ -40,6 +44,7 @@ def run(monkeypatch, capsys, tmp_path):
     rooms = tmp_path / "temporary"
     rooms.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(rooms))
+    monkeypatch.setattr(bench_start, "first_frame_seconds", lambda *_: 1.25)
 
     def run(*arguments, runner=None):
         monkeypatch.setattr(engine_choice, "load_runner", lambda *_: runner or StandInRunner())
@@ -61,6 +66,7 @@ def test_json_holds_together(run, clip):
     assert facts["frames"] == 25
     assert facts["end_to_end_fps"] == pytest.approx(25 / facts["wall_seconds"])
     assert facts["network_only_fps"] > 0 and facts["peak_rss_mb"] > 20
+    assert facts["first_frame_seconds"] == 1.25
     core_seconds = facts["core_ms_per_frame"] * 25 / 1e3
     share = core_seconds / facts["wall_seconds"] / facts["machine"]["cores"]
     assert 0 < facts["utilisation_percent"] == pytest.approx(100 * share)
@@ -68,7 +74,11 @@ def test_json_holds_together(run, clip):
     for stage in facts["stages"]:
         in_all = stage["busy_ms"] + stage["wait_input_ms"] + stage["wait_output_ms"]
         assert 0 < in_all * 25 <= 1e3 * facts["wall_seconds"]
+    queues = [(stage["queued_frames_mean"], stage["queue_limit_frames"]) for stage in facts["stages"]]
+    assert queues[0] == (None, None) and all(0 < mean <= limit == 2 for mean, limit in queues[1:])
     assert (facts["clip"]["width"], facts["clip"]["height"], facts["clip"]["fitted"]) == (128, 48, False)
+    assert not facts["clip"]["audio_generated"] and facts["output"] == {"codec": "h264", "audio_streams": 0}
+    assert facts["threads"] == asdict(share_out(machine.cores()))
     assert facts["ran_on"]["device"] == "cpu" and facts["ran_on"]["runner"] == "stand-in"
     assert facts["settings"]["tnet_size"] == 256 and "av" in facts["versions"]
 
@@ -79,6 +89,8 @@ def test_lines_say_the_same(run, clip):
     assert f"{clip}, 128x48, 25 fps, h264, no audio" in out and "runner stand-in · kernel" in out
     rows = {line.split("  ")[0]: line for line in out.splitlines()}
     assert {"end to end", "networks alone", "core-ms a frame", "utilisation", "peak memory", *STAGES} <= {*rows}
+    assert "1.25 s" in rows["first frame"]
+    assert rows["source"].endswith(" -") and all(rows[name].endswith(" of 2") for name in STAGES[1:])
     assert "100.0 %" in rows["tiles of M-Net"] and "whole frame in 100.0 %" in rows["tiles of M-Net"]
 
 
@@ -87,6 +99,24 @@ def test_all_tiles_or_none(clip, tmp_path, unknown, percent):
     figures = measure(clip, StandInRunner(unknown=unknown), tmp_path / "o.mkv")
     assert figures.mnet_tiles_percent == figures.mnet_whole_frames_percent == percent
     assert read_numbers(tmp_path / "o.mkv") == list(range(30))
+
+
+def test_tnet_is_compiled_before_the_clock_starts(clip, tmp_path):
+    """For the job's frames, which then find it compiled."""
+    compiled = []
+
+    class Compiling(StandInRunner):
+        def compile_tnet(self, shape):
+            if shape not in compiled:
+                time.sleep(3.0)
+                compiled.append(shape)
+
+        def tnet(self, x):
+            self.compile_tnet(x.shape[2:])
+            return super().tnet(x)
+
+    figures = measure(clip, Compiling(), tmp_path / "o.mkv", frames=2)
+    assert len(compiled) == 1 and figures.wall_seconds < 3.0
 
 
 def expected_windows(clip: Path, frames: int) -> list[int]:
@@ -156,11 +186,68 @@ def test_sound_goes_along(tmp_path):
     assert video_facts(tmp_path / "o.mkv")["size"] == (96, 54)
 
 
+def test_the_example_gets_a_quiet_tone_that_is_copied(run):
+    """It has no sound, and a job that users wait for has."""
+    assert video_facts(EXAMPLE)["audio"] == 0
+    code, out, err = run("--size", "720p", "--seconds", "0.2", "--json")
+    assert code == 0, err
+    facts = json.loads(out)
+    assert (facts["clip"]["audio_streams"], facts["clip"]["audio_generated"]) == (1, True)
+    assert facts["output"] == {"codec": "h264", "audio_streams": 1}
+    assert "h264, 1 audio (a tone)\noutput    h264, 1 audio copied\n" in bench_text.lines(facts)
+
+
+def test_a_clip_with_sound_keeps_its_own(run, tmp_path):
+    clip = write_video(tmp_path / "clip.mkv", [palette_picture(96, 64)] * 10, audio=[("aac", 0.4, 0.0)])
+    code, out, err = run(clip)
+    assert code == 0, err
+    assert ", 1 audio\noutput    h264, 1 audio copied\n" in out
+
+
+def test_the_tone_is_as_long_as_the_clip_and_quiet(tmp_path):
+    target = tmp_path / "o.mkv"
+    bench_clip.make_clip(numbered_clip(tmp_path / "clip.mp4", 10), target, (48, 128), 1.0, tone=True)
+    assert len(read_numbers(target)) == 25 and [path.name for path in tmp_path.glob("o.*")] == ["o.mkv"]
+    with av.open(str(target)) as container:
+        waves = [frame.to_ndarray() for frame in container.decode(audio=0)]
+    heard = np.concatenate(waves, axis=1)
+    assert heard.shape[0] == 2 and 0.9 < heard.shape[1] / 48_000 < 1.1
+    assert 0.005 < np.abs(heard).max() < 0.05
+
+
+def test_the_first_frame_is_made_by_a_process_of_its_own(clip, tmp_path):
+    """The runner of this process does not reach it."""
+    target = tmp_path / "o.mkv"
+    words = ["--bg=red", "--device=cpu", "--runner=native", "--tnet-size=64"]
+    assert bench_start.first_frame_seconds(clip, target, words) > 0.05
+    assert len(video_times(target)) == 1
+    with pytest.raises(bench.ShmStreamError, match="of its own failed: shm-stream: error: unknown preset 'x'"):
+        bench_start.first_frame_seconds(clip, target, [*words, "--preset=x"])
+
+
+def test_the_lesser_of_two_starts_counts(clip, monkeypatch):
+    seconds = iter([3.0, 2.0])
+    monkeypatch.setattr(bench_start, "_seconds_of", lambda words: next(seconds))
+    assert bench_start.first_frame_seconds(clip, Path("o.mkv"), []) == 2.0
+    assert next(seconds, None) is None
+
+
+def test_the_first_frame_is_that_of_the_job_asked_for(run, clip, monkeypatch):
+    asked = []
+    monkeypatch.setattr(bench_start, "first_frame_seconds", lambda *given: asked.append(given) or 2.5)
+    code, out, err = run(clip, "--bg", "blue", "--tnet-size", "64", "--dense", "--runner", "native")
+    assert code == 0, err
+    ((read, written, words),) = asked
+    assert read == clip and written.name == "first.mkv" and "first frame          2.50 s" in out
+    assert words == ["--bg=blue", "--preset=live", "--device=auto", "--runner=native", "--tnet-size=64", "--dense"]
+
+
 def test_size_makes_a_clip_in_another_process(run, clip):
     code, out, err = run(clip, "--size", "720p", "--seconds", "0.2", "--json")
     assert code == 0, err
     assert json.loads(out)["clip"] | {"path": ""} == {
         "path": "", "fitted": True, "width": 1280, "height": 720, "rate_fps": 25.0, "codec": "h264", "audio_streams": 0,
+        "audio_generated": False,
     }  # fmt: skip
 
 

@@ -8,13 +8,23 @@ import re
 import runpy
 import subprocess
 import sys
+import threading
+import time
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
+import numpy as np
 import pytest
-from stand_ins import numbered_clip
+from stand_ins import StandInRunner, numbered_clip
 
 from shm_stream import device, machine, native
+from shm_stream.bench_clip import EXAMPLE, make_clip
+from shm_stream.engine import Engine
+from shm_stream.frame import Frame
+from shm_stream.job import Job
+from shm_stream.job_options import JobOptions
 from shm_stream.runners import load_runner
 
 pytestmark = pytest.mark.timeout(120)
@@ -131,6 +141,42 @@ def test_peers_as_whole_processes(clip, checkout, tmp_path):
     assert ratio == pytest.approx(rows[our_process] / rows[rvm], abs=0.006)
 
 
+def test_the_naive_pipeline_is_compared(clip, tmp_path):
+    pytest.importorskip("torch")
+    numbers = tmp_path / "numbers.json"
+    code, lines, err = run("bench_peers", clip, "--size", "720p", "--seconds", 0.1, "--naive", "--json", numbers)
+    assert code == 0, err
+    rows = {row["peer"]: row for row in json.loads(numbers.read_text(encoding="utf-8"))["rows"]}
+    ours, naive = "shm-stream", "naive: torch, dense, RGB"
+    assert {*rows} == {ours, naive} and rows[naive]["matte_ms"] > 0
+    ratio = next(float(line.split()[-1].rstrip("x")) for line in lines if line.startswith(naive))
+    assert ratio == pytest.approx(rows[ours]["fps"] / rows[naive]["fps"], abs=0.006) and ratio > 1
+
+
+def test_the_naive_pipeline_makes_what_a_job_makes(tmp_path, monkeypatch):
+    """Frame after frame, since T-Net is told of the one before."""
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import peers
+    from naive import Naive
+
+    def pictures(path):
+        with av.open(str(path)) as container:
+            return [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+
+    clip = tmp_path / "clip.mkv"
+    make_clip(EXAMPLE, clip, (256, 320), 0.2)
+    peers.composite_loop(clip, tmp_path / "naive.mp4", Naive(1))
+    with Job(JobOptions(clip, tmp_path / "ours.mp4", bg="#00b140", runner="native", dense=True)) as job:
+        job.run()
+    naive, ours = pictures(tmp_path / "naive.mp4"), pictures(tmp_path / "ours.mp4")
+    assert len(naive) == len(ours) > 4
+    differences = [np.abs(a - b).mean() for a, b in zip(naive, ours, strict=True)]
+    assert max(differences) < 2, differences
+    shown = [np.abs(a - b).mean() for a, b in zip(ours, pictures(clip), strict=True)]
+    assert min(shown) > 20, "and both have replaced the background"
+
+
 def test_a_peer_that_fails_is_quoted(clip, checkout):
     small = ("--size", "720p", "--seconds", 0.1)
     ended = run("bench_peers", clip, *small, "--rvm", checkout, "--rvm-args", "--device cuda")
@@ -140,7 +186,7 @@ def test_a_peer_that_fails_is_quoted(clip, checkout):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "nobody to compare with: give --mediapipe, --u2net or --rvm"),
+        ([], "nobody to compare with: give --naive, --mediapipe, --u2net or --rvm"),
         (["--mediapipe", "EMPTY"], "holds none of selfie_segmenter.tflite, "),
         (["--u2net", "none.onnx"], "none.onnx does not exist"),
         (["--u2net", "CLIP"], "is not a readable .onnx model"),
@@ -164,9 +210,40 @@ def test_networks_of_single_frames(tmp_path):
     assert (code, err) == (0, "")
     found = json.loads(target.read_text())
     stages = [found[f"{stage}_core_ms"] for stage in ("tnet", "mnet", "fuse")]
-    assert min(stages) > 0 and found["latency_ms"] > 0
+    assert min(stages) > 0 and found["compute_ms"] > 0 and found["added_ms"] > 0
     assert 3 < found["blocks_percent"] < 30
-    assert lines[0].startswith("3 frames of 1280x720, T-Net at (192, 352)") and len(lines) == 6
+    assert lines[0].startswith("3 frames of 1280x720, T-Net at (192, 352)") and len(lines) == 8
+
+
+def test_latency_is_that_of_threads_and_queues_one_frame_at_a_time(monkeypatch):
+    """What it adds to the stages is between their threads, and no frame waits for another."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import bench_networks
+
+    inside, most, threads, shape = set(), [], set(), (64, 128)
+    real = Engine(StandInRunner(), tnet_size=64, outputs=["alpha"])
+
+    def watched(name, stage):
+        def work_in(work):
+            threads.add(threading.current_thread().name)
+            inside.add(id(work))
+            most.append(len(inside))
+            time.sleep(0.005)
+            stage(work)
+            if name == "fuse":
+                inside.discard(id(work))
+            return work
+
+        return name, work_in
+
+    class Watched:
+        stages = [watched(*stage) for stage in real.stages]
+        reset, tnet, release = real.reset, real.tnet, real.release
+
+    found = bench_networks.measure(Watched, Frame(np.zeros((*shape, 3), np.uint8), 0, 0, Fraction(1, 25), 1))
+    assert threads == {"shm-tnet", "shm-mnet", "shm-fuse"} and max(most) == 1
+    assert found["latency_ms"] == pytest.approx(found["compute_ms"] + found["added_ms"])
+    assert found["compute_ms"] > 15 and 0 < found["added_ms"]
 
 
 def test_a_clip_without_frames_to_measure(tmp_path):
@@ -229,11 +306,11 @@ def test_every_control_has_its_price(run_here):
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system holds no process to cores")
 def test_costs_are_swept_and_plotted(tmp_path):
     numbers, plot = tmp_path / "cost.json", tmp_path / "cost.png"
-    small = ("--sizes", "480p", "--cores", 1, "--seconds", 0.3, "--rounds", 1, "--repeats", 1)
+    small = ("--sizes", "480p", "--cores", 1, "--seconds", 0.3, "--rounds", 1, "--repeats", 1, "--runner", "native")
     code, lines, err = run("sweep_cost", *small, "--json", numbers, "--plot", plot)
     assert (code, err) == (0, "")
     found = json.loads(numbers.read_text())
-    assert [json.loads(line) for line in lines] == found["area"] + found["jobs"]
+    assert [json.loads(line) for line in lines] == found["area"] + found["jobs"] and found["runner"] == "native"
     drawn = [row["drawn_percent"] for row in found["area"]]
     assert drawn == sorted(drawn) and drawn[0] < 20 and drawn[-1] == 100
     assert min(row["mnet_core_ms"] for row in found["area"]) > 0
@@ -248,6 +325,7 @@ def test_sweeps_that_cannot_be(run_here):
     for count in (0, 1000):
         assert f"1 to {machine.cores()} cores" in the_error(run_here("sweep_cost", "--cores", 1, count), 2)
     assert "--seconds must be more than 0" in the_error(run_here("sweep_cost", "--cores", 1, "--seconds", 0), 2)
+    assert "draws no blocks" in the_error(run_here("sweep_cost", "--cores", 1, "--runner", "onnxruntime"), 2)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from shm_stream import channel as channel_module
 from shm_stream.channel import Channel, Closed, Killed
 
 pytestmark = pytest.mark.timeout(10)
@@ -96,3 +97,33 @@ def test_kill_drops_what_is_inside():
 def test_depth_is_at_least_one():
     with pytest.raises(ValueError, match="depth = 0"):
         Channel(0)
+
+
+def test_waiting_items_are_averaged_over_time(monkeypatch):
+    """One item for a second, two for three seconds, one for another second; what comes before and after is no part."""
+    clock = iter([100.0, 101.0, 104.0, 105.0])
+    monkeypatch.setattr(channel_module, "perf_counter", lambda: next(clock))
+    channel = Channel(2)
+    assert channel.mean_waiting == 0
+    channel.put("a")
+    assert channel.mean_waiting == 0
+    channel.put("b")
+    assert channel.mean_waiting == 1
+    channel.get()
+    assert channel.mean_waiting == pytest.approx((1 * 1 + 2 * 3) / 4)
+    channel.get()
+    assert channel.mean_waiting == pytest.approx((1 * 1 + 2 * 3 + 1 * 1) / 5)
+    channel.close()
+    with pytest.raises(Closed):
+        channel.get()
+    assert channel.mean_waiting == pytest.approx(8 / 5) and channel.depth == 2
+
+
+def test_a_time_without_items_counts(monkeypatch):
+    clock = iter([0.0, 1.0, 9.0, 10.0])
+    monkeypatch.setattr(channel_module, "perf_counter", lambda: next(clock))
+    channel = Channel(1)
+    for item in "ab":
+        channel.put(item)
+        assert channel.get() == item
+    assert channel.mean_waiting == pytest.approx(0.2)

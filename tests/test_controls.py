@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from stand_ins import StandInRunner, numbered_clip, read_numbers, read_pictures, write_clip
@@ -10,10 +11,13 @@ from test_yuv_planes import WEBCAM
 from shm_stream import InputError, cli, edges, engine_choice, engine_fuse, job_opening, matte_video
 from shm_stream.colour import ColourTags
 from shm_stream.controls import Controls
+from shm_stream.foreground import estimate_foreground
 from shm_stream.fuse import fuse_composite
 from shm_stream.light import blend, despilled, logits_of, wrapped
 from shm_stream.placement import mirrored, placed, placed_alpha
 from shm_stream.planes import planes_from_rgb, rgb_from_planes
+from shm_stream.reduce import reduce_to_rgb
+from shm_stream.source import open_source
 
 pytestmark = pytest.mark.timeout(60)
 TAGS = ColourTags(1, 1)
@@ -128,6 +132,24 @@ def test_despill_takes_the_old_background_out(planar):
     assert spill[0] > 100 and spill[1] < 40
     opaque = alpha > 0.999
     assert np.abs(done[opaque].astype(int) - picture[opaque]).max() <= 4
+
+
+@pytest.mark.parametrize("size", [(480, 640), (720, 1280), (241, 321)])
+@pytest.mark.parametrize("tags", [ColourTags(1, 1), ColourTags(6, 2)])
+def test_despilled_planes_are_those_of_the_estimate_in_rgb(size, tags):
+    """A real frame and soft edges. The way through RGB blurs chroma, here a step or two where it changes quickly."""
+    pixels = cv2.resize(next(iter(open_source(WEBCAM))).pixels, size[::-1], interpolation=cv2.INTER_AREA)
+    alpha = np.zeros(size, np.float32)
+    cv2.ellipse(alpha, (size[1] // 2, size[0]), (size[1] // 4, int(size[0] * 0.9)), 0, 0, 360, 1, -1)
+    alpha = cv2.GaussianBlur(alpha, (0, 0), size[0] / 100)
+    planes, half = planes_from_rgb(pixels, tags), (size[0] // 2, size[1] // 2)
+    made = despilled(planes, alpha, 100)
+    own = estimate_foreground(reduce_to_rgb(planes, *half), cv2.resize(alpha, half[::-1], interpolation=cv2.INTER_AREA))
+    own = planes_from_rgb(cv2.resize(own, size[::-1], interpolation=cv2.INTER_LINEAR), tags)
+    wanted = blend(np.minimum((1 - alpha) * 4, 1), own, planes)
+    for name in "yuv":
+        difference = np.abs(getattr(made, name).astype(int) - getattr(wanted, name))
+        assert difference.mean() < 0.3 and np.percentile(difference, 99.5) <= (1 if name == "y" else 2)
 
 
 @pytest.mark.parametrize("planar", [False, True])

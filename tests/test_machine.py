@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from shm_stream import machine
+from shm_stream.runners import RUNNERS
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -33,6 +35,13 @@ def test_versions_are_those_that_are_loaded(monkeypatch):
     versions = machine.loaded_versions()
     assert versions["numpy"] == numpy.__version__ and versions["python"].startswith(f"3.{sys.version_info[1]}")
     assert "torch" not in versions
+
+
+@pytest.mark.parametrize("name", sorted({*RUNNERS} - {"native"}))
+def test_runners_are_among_those(monkeypatch, name):
+    """Each that is a library of its own, whether it is installed here or not."""
+    monkeypatch.setitem(sys.modules, name, SimpleNamespace(__version__="1.2.3-4"))
+    assert machine.loaded_versions()[name] == "1.2.3-4"
 
 
 @pytest.mark.skipif(machine.rss_mb() is None, reason="the system does not tell")

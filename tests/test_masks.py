@@ -1,4 +1,4 @@
-"""Masks of 16 bits: in whichever form they come, each level becomes the nearest of 8 bits."""
+"""Masks: in whichever form they come, each level of 16 bits becomes the nearest of 8, and planes need no RGB."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+from media import palette_picture, write_video
 
 from shm_stream.frame import Frame
 from shm_stream.labelled import read_label
-from shm_stream.masks import open_mask
+from shm_stream.masks import grey, open_mask
+from shm_stream.source import open_source
 from shm_stream.source_images import read_image
 from shm_stream.transfer import eight_bits
 
@@ -76,3 +78,21 @@ def test_labels_and_backgrounds_are_rounded_too(tmp_path, suffix):
     path = saved(tmp_path / f"a{suffix}")
     assert np.array_equal(read_label(path, (256, 256)), NEAREST)
     assert np.array_equal(read_image(path), np.dstack([NEAREST] * 3))
+
+
+@pytest.mark.parametrize(("matrix", "full"), [(1, False), (6, False), (6, True), (9, False)])
+def test_a_video_of_planes_is_as_grey_as_its_rgb(tmp_path, monkeypatch, matrix, full):
+    """Also where it has colours. Nothing is converted for it; grey levels are exact."""
+    ramp = cv2.merge([np.tile(np.arange(256, dtype=np.uint8), (128, 1))] * 3)
+    colours = palette_picture(256, 128) // 2 + np.uint8(60)
+    picture = np.vstack([ramp, cv2.GaussianBlur(colours, (0, 0), 3)])
+    path = write_video(
+        tmp_path / "mask.mkv", [picture], pix_fmt="yuv420p", codec="ffv1", options={}, matrix=matrix, full=full
+    )
+    frame = next(iter(open_source(path)))
+    wanted = grey(frame.pixels).astype(int)
+    monkeypatch.setattr("shm_stream.frame.rgb_from_planes", lambda planes: pytest.fail("converted to RGB"))
+    found = open_mask(path, "--keep", input_of("video")).at(FRAME)
+    assert np.abs(found[:126] - ramp[:126, :, 0].astype(int)).max() <= (0 if full else 1)
+    assert np.abs(found - wanted)[:126].max() <= 1 and np.abs(found - wanted)[130:].max() <= 2
+    assert found[:120, 0].max() == 0 and found[:120, 255].min() == 255

@@ -129,7 +129,7 @@ def test_more_memory_never_gives_less():
 
 
 def test_more_than_was_stated_is_said():
-    assert re.fullmatch(r"the job took \d+ MB, more than --max-memory 1M", Plan(MB, 1, 1.0, 0.0).warning())
+    assert re.fullmatch(r"the process took \d+ MB, more than --max-memory 1M", Plan(MB, 1, 1.0, 0.0).warning())
     assert Plan(10**12, 1, 1.0, 0.0).warning() is None
 
 

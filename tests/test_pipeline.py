@@ -131,6 +131,20 @@ def test_times_say_who_limits():
     assert times["fast"].wait_out_seconds > 0.1 and times["sink"].wait_in_seconds > 0.1
 
 
+def test_queues_say_who_limits():
+    """Full before the slow stage, empty after it; the source has none."""
+
+    def slow(item):
+        time.sleep(0.01)
+        return item
+
+    report = pipeline.run(range(20), [("fast", lambda item: item), ("slow", slow)], lambda item: None, depth=3)
+    source, *others = [(stage.queued_mean, stage.queue_limit) for stage in report.stages]
+    assert source == (None, None) and [limit for _, limit in others] == [3, 3, 3]
+    before, after = others[1][0], others[2][0]
+    assert after < 0.5 < 2 < before <= 3
+
+
 def test_few_items_are_on_their_way_where_they_must_not_grow_old():
     """With room for eight between the threads, the source is asked only when one of three places is free."""
     ages, asked, done = [], [], []

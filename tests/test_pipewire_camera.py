@@ -15,12 +15,16 @@ from pipewire_session import camera_node, read_yuy2, session, until, what_is_mis
 from stand_ins import numbered_clip, slow_command
 
 from shm_stream import pipewire_camera
+from shm_stream.camera_pictures import PackedPlanes
+from shm_stream.colour import BT709, ColourTags
 from shm_stream.errors import InputError
-from shm_stream.pipewire_camera import PipeWireCamera
+from shm_stream.pipewire_camera import ALIGN, PipeWireCamera
+from shm_stream.planes import planes_from_rgb
 
 MISSING = what_is_missing() if sys.platform == "linux" else "PipeWire is Linux's"
 needs_pipewire = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
-WIDTH, HEIGHT = 1280, 720  # from this height on GStreamer takes BT.709 where nothing else is said
+WIDTH, HEIGHT = 1276, 720  # from this height on GStreamer takes BT.709 where nothing else is said
+"""Rows of chroma are no multiple of four bytes."""
 LEFT, RIGHT = (200, 50, 255), (10, 200, 60)
 
 
@@ -37,16 +41,19 @@ def inside(pipewire, monkeypatch):
     return pipewire
 
 
-@pytest.fixture
-def shown(inside):
-    """A camera that shows two colours until the test ends."""
-    picture = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-    picture[:, : WIDTH // 2], picture[:, WIDTH // 2 :] = LEFT, RIGHT
-    camera, ended = PipeWireCamera(WIDTH, HEIGHT, Fraction(10)), threading.Event()
+@pytest.fixture(params=["RGB", "planes"])
+def shown(inside, request):
+    """A camera that shows two colours until the test ends, from RGB or from planes of BT.709."""
+    content = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    content[:, : WIDTH // 2], content[:, WIDTH // 2 :] = LEFT, RIGHT
+    planar = request.param == "planes"
+    if planar:
+        content = PackedPlanes(WIDTH, HEIGHT, ALIGN).hold(planes_from_rgb(content, ColourTags(BT709)))
+    camera, ended = PipeWireCamera(WIDTH, HEIGHT, Fraction(10), planar=planar), threading.Event()
 
     def show():
         while not ended.wait(0.1):
-            camera.send(picture)
+            camera.send(content)
 
     thread = threading.Thread(target=show)
     thread.start()

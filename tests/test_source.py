@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from fractions import Fraction
 
 import av
@@ -92,6 +94,28 @@ def test_rotation_is_applied(tmp_path, rotation, turns):
     assert (source.height, source.width) == pixels.shape[:2] == upright.shape[:2]
     assert np.abs(pixels.astype(int) - upright).mean() < 3
     assert source.sample_aspect_ratio == (Fraction(3, 4) if turns % 2 else Fraction(4, 3))
+
+
+@pytest.mark.parametrize(("hflip", "vflip"), [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_mirrored_video_is_shown_as_its_matrix_says(tmp_path, rotation, hflip, vflip):
+    """A camera that looks at its owner can say it so. FFmpeg's own programs show the same."""
+    picture = palette_picture(96, 64)
+    picture[:32] //= 2
+    path = write_video(tmp_path / "m.mp4", [picture] * 2, rotation=rotation, flips=(hflip, vflip))
+    upright = np.rot90(picture, rotation // 90)
+    upright = upright[:: -1 if vflip else 1, :: -1 if hflip else 1]
+    pixels = next(iter(open_source(path))).pixels
+    assert pixels.shape == upright.shape and np.abs(pixels.astype(int) - upright).mean() < 3
+    if shutil.which("ffmpeg"):
+        command = ["ffmpeg", "-v", "error", "-i", path, "-frames:v", "1", tmp_path / "shown.png"]
+        subprocess.run(command, check=True, timeout=30)
+        assert np.abs(pixels.astype(int) - cv2.imread(str(tmp_path / "shown.png"))[..., ::-1]).mean() < 5
+
+
+def test_a_slanted_picture_is_left_as_it_is(tmp_path):
+    path = write_video(tmp_path / "s.mp4", [palette_picture(96, 64)] * 2, rotation=30)
+    assert next(iter(open_source(path))).size == (64, 96)
 
 
 def test_file_without_timestamps_gets_them_from_its_rate(tmp_path):

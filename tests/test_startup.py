@@ -1,4 +1,4 @@
-"""What is imported when: no torch beside onnxruntime, nothing heavy before there is something to do."""
+"""What is imported when: no torch on a CPU, one library for the networks, nothing heavy before there is work."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from shm_stream.device import missing_for_cuda
+from shm_stream.runners import default_runner
+
 pytestmark = pytest.mark.timeout(90)
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "webcam.mkv"
-HEAVY = ("torch", "onnxruntime", "numpy", "av", "cv2", "rich", "safetensors")
+HEAVY = ("torch", "onnxruntime", "openvino", "numpy", "av", "cv2", "rich", "safetensors")
 PROBE = """
 import json, sys
 from shm_stream import cli
@@ -33,17 +36,31 @@ def imported(*commands: list) -> set[str]:
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 
-def test_jobs_on_onnxruntime_never_import_torch(tmp_path, monkeypatch):
+NEEDS = {"native": {"onnxruntime"}, "onnxruntime": {"onnxruntime"}, "openvino": {"openvino"}}
+"""What runners without torch import of what others are made of."""
+
+
+@pytest.mark.parametrize("runner", NEEDS)
+def test_jobs_on_a_cpu_never_import_torch(tmp_path, monkeypatch, runner):
     """A colour, three outputs, a transparent one."""
+    if runner == "openvino":
+        pytest.importorskip("openvino", reason="pip install 'shm-stream[openvino]'")
     monkeypatch.chdir(tmp_path)
     outputs = [
         ["--bg", "red", "-o", "a.mp4"],
         ["--bg", "blur", "-o", "b.mp4", "--alpha", "c.mp4", "--foreground", "d.mp4"],
         ["--bg", "transparent", "-o", "e.mov"],
     ]
-    modules = imported(*[[EXAMPLE, *words, "--frames", "3", "--runner", "onnxruntime", "-q"] for words in outputs])
-    assert "onnxruntime" in modules and "torch" not in modules
+    modules = imported(*[[EXAMPLE, *words, "--frames", "3", "--runner", runner, "-q"] for words in outputs])
+    assert modules & {"torch", "onnxruntime", "openvino"} == NEEDS[runner]
     assert all((tmp_path / name).stat().st_size > 0 for name in ("a.mp4", "b.mp4", "c.mp4", "d.mp4", "e.mov"))
+
+
+def test_the_job_that_users_get_does_not_import_torch(tmp_path):
+    """Whatever runner is the fastest here, when nothing is said about it; with a GPU, when the CPU is asked for."""
+    device = [] if missing_for_cuda() else ["--device", "cpu"]
+    modules = imported([EXAMPLE, "--bg", "red", "-o", tmp_path / "a.mp4", "--frames", "3", "-q", *device])
+    assert modules & {"torch", "onnxruntime", "openvino"} == NEEDS[default_runner("cpu", "live")]
 
 
 def test_a_job_on_torch_does(tmp_path):

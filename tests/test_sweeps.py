@@ -43,10 +43,11 @@ def test_tiles_as_blocks():
 def test_widths(training_data, run_training, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep_shapes, "REPEATS", 2)
     target, plot, out = tmp_path / "width.json", tmp_path / "width.png", tmp_path / "out"
-    options = {"data": training_data, "out": out, "widths": "4,16", "steps": 1, "batch": 2, "workers": 0, "count": 1}
+    options = {"data": training_data, "out": out, "widths": "4,32", "steps": 1, "batch": 2, "workers": 0, "count": 1}
     run_training(sweep_width, **options, plot=plot, json=target)
     narrow, wide = json.loads(target.read_text())
-    assert (narrow["width"], wide["width"]) == (4, 16) and min(narrow["mnet_core_ms"], wide["mnet_core_ms"]) > 0
+    assert (narrow["width"], wide["width"]) == (4, 32) and min(narrow["tiles_core_ms"], wide["tiles_core_ms"]) > 0
+    assert narrow["native_core_ms"] is None and 0 < wide["native_core_ms"] < wide["tiles_core_ms"]
     assert all(0 < row["band_mad_x1e3"] < 1000 for row in (narrow, wide)) and cv2.imread(str(plot)).std() > 5
     made = (out / "width4.pt").stat().st_mtime_ns
     again = sweep_width.trained(sweep_width.Options(training_data, out, steps=1, batch=2, workers=0), 4)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import itertools
 from pathlib import Path
 
 import av
@@ -13,9 +15,11 @@ from av.video.reformatter import VideoReformatter
 from media import palette_picture, to_yuv, write_video
 
 from shm_stream import planes as planes_module
-from shm_stream.colour import ColourTags, rgb_from_yuv
+from shm_stream.colour import ColourTags, rgb_from_yuv, yuv_from_rgb
 from shm_stream.frame import Frame
+from shm_stream.orientation import Orientation
 from shm_stream.planes import frame_to_rgb, new_planes, planes_from_rgb, planes_of
+from shm_stream.recolour import recoloured
 from shm_stream.reduce import reduce_picture, reduce_to_rgb
 from shm_stream.source import open_source
 from shm_stream.yuv_planes import YuvPlanes
@@ -87,7 +91,8 @@ def test_rgb_is_made_once_and_only_when_asked_for(monkeypatch):
     ("options", "planar"),
     [
         ({"pix_fmt": "yuv420p"}, True),
-        ({"pix_fmt": "yuv420p", "rotation": 90}, False),
+        ({"pix_fmt": "yuv420p", "rotation": 90}, True),
+        ({"pix_fmt": "yuv420p", "rotation": 180, "flips": (True, False)}, True),
         ({"pix_fmt": "yuv444p"}, False),
         ({"pix_fmt": "yuv420p10le", "codec": "ffv1", "options": {}}, False),
     ],
@@ -98,6 +103,62 @@ def test_which_frames_come_as_planes(tmp_path, options, planar):
     frames = list(source)
     assert source.planar == planar and [frame.planes is not None for frame in frames] == [planar] * 2
     assert frames[0].size == (source.height, source.width) == frames[0].pixels.shape[:2]
+
+
+def turned_frames(path, pictures, monkeypatch, **options):
+    """(source, frames as they come, the same through RGB) of a clip with a display matrix."""
+    path = write_video(path, pictures, pix_fmt="yuv420p", **options)
+    source = open_source(path)
+    frames = list(source)
+    monkeypatch.setattr("shm_stream.upright.planes_of", lambda *_: None)
+    return source, frames, list(open_source(path))
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("flips", [(False, False), (True, False)])
+@pytest.mark.parametrize("full", [False, True])
+def test_turned_planes_are_what_is_turned_in_rgb(tmp_path, monkeypatch, rotation, flips, full):
+    """Bit for bit where rows stay rows. Else chroma is interpolated in another order and may round to the next step,
+    which is up to 2.1 steps of blue, because it counts as lying in the middle of its sites whichever way they turn."""
+    pixels = cv2.resize(next(iter(open_source(WEBCAM))).pixels, (160, 96), interpolation=cv2.INTER_AREA)
+    source, turned, through_rgb = turned_frames(
+        tmp_path / "t.mp4", [pixels] * 2, monkeypatch, rotation=rotation, flips=flips, full=full
+    )
+    assert source.planar and all(frame.planes is None for frame in through_rgb)
+    for frame, other in zip(turned, through_rgb, strict=True):
+        assert frame.size == other.size == (source.height, source.width)
+        difference = np.abs(frame.pixels.astype(int) - other.pixels)
+        assert difference.max() <= (3 if rotation in (90, 270) else 0) and difference.mean() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("size", "rotation", "planar"),
+    [
+        ((95, 64), 90, False),  # the last column, whose sites have one pixel, would come first
+        ((95, 64), 270, True),
+        ((96, 63), 90, True),
+        ((96, 63), 270, False),
+        ((95, 63), 180, False),
+        ((95, 64), 180, False),
+    ],
+)
+def test_odd_sides_stay_planes_where_sites_fall_on_sites(tmp_path, monkeypatch, size, rotation, planar):
+    picture = cv2.GaussianBlur(palette_picture(*size), (0, 0), 3)
+    source, turned, through_rgb = turned_frames(
+        tmp_path / "t.mkv", [picture] * 2, monkeypatch, rotation=rotation, codec="ffv1", options={}
+    )
+    assert source.planar == planar and [frame.planes is not None for frame in turned] == [planar] * 2
+    difference = np.abs(turned[0].pixels.astype(int) - through_rgb[0].pixels)
+    assert difference.max() <= 3 and turned[0].size == through_rgb[0].size
+
+
+def test_both_chroma_planes_of_nv12_turn_together():
+    planes = planes_of(av.VideoFrame.from_ndarray(palette_picture(64, 48), "rgb24").reformat(format="nv12"), TAGS)
+    orientation = Orientation(transposed=True, flipped=True)
+    turned = orientation.turned_planes(planes)
+    assert turned.interleaved and turned.u.shape == (32, 24) and turned.tags == TAGS and turned.frame is None
+    for name in ("y", "u", "v"):
+        np.testing.assert_array_equal(getattr(turned, name), np.rot90(getattr(planes, name)))
 
 
 def test_a_change_of_size_in_mid_stream_is_rgb(tmp_path):
@@ -136,3 +197,52 @@ def test_grey_has_no_colour_in_any_range():
         planes = planes_from_rgb(np.full((64, 64, 3), 130, np.uint8), tags)
         assert np.abs(reduce_to_rgb(planes, 32, 32).astype(int) - 130).max() <= 1
         assert np.abs(rgb_from_yuv(tags) @ (*(int(p[0, 0]) for p in (planes.y, planes.u, planes.v)), 1) - 130).max() < 1
+
+
+@functools.cache
+def webcam_picture() -> np.ndarray:
+    return next(iter(open_source(WEBCAM))).pixels
+
+
+def changed_exactly(planes: YuvPlanes, tags: ColourTags) -> list[np.ndarray]:
+    """Y, U and V of the same colours by the formulas of H.273 in float64."""
+    forward, inverse = yuv_from_rgb(tags), rgb_from_yuv(planes.tags)
+    height, width = planes.size
+    twice = (planes.u.shape[1] * 2, planes.u.shape[0] * 2)
+    u, v = (cv2.resize(np.float64(part), twice, interpolation=cv2.INTER_LINEAR)[:height, :width]
+            for part in (planes.u, planes.v))  # fmt: skip
+    sites = np.full(planes.u.shape, 128.0), planes.u, planes.v  # chroma does not depend on luma
+    made = []
+    for given in ((planes.y, u, v), sites):
+        rgb = np.einsum("ck,khw->chw", inverse, np.stack([*given, np.ones(given[0].shape)]))
+        made.append(np.einsum("ck,khw->chw", forward[:, :3], rgb) + forward[:, 3, None, None])
+    return [made[0][0], made[1][1], made[1][2]]
+
+
+NUMBERS = [(1, 1), (6, 1), (9, 1), (1, 2), (6, 2), (9, 2)]
+
+
+@pytest.mark.parametrize(("given", "wanted"), [*itertools.permutations(NUMBERS, 2)])
+@pytest.mark.parametrize(("size", "pix_fmt"), [((320, 240), "yuv420p"), ((161, 97), "nv12"), ((1, 1), "yuv420p")])
+def test_another_matrix_or_range_needs_no_rgb(given, wanted, size, pix_fmt):
+    """A step off the exact values at most. The way through RGB is up to two off, for it rounds twice."""
+    pixels = cv2.resize(webcam_picture(), size, interpolation=cv2.INTER_AREA)
+    planes, tags = planes_from_rgb(pixels, ColourTags(*given)), ColourTags(*wanted)
+    if pix_fmt == "nv12":
+        planes = planes_of(planes.frame.reformat(format="nv12"), planes.tags)
+    made, through_rgb = recoloured(planes, tags), planes_from_rgb(planes_module.rgb_from_planes(planes), tags)
+    assert made.tags == tags and made.size == planes.size
+    for name, exact in zip("yuv", changed_exactly(planes, tags)):
+        assert np.abs(getattr(made, name) - exact).max() <= (1 if name == "y" else 0.51)
+        assert np.abs(getattr(made, name).astype(int) - getattr(through_rgb, name)).mean() <= 1  # it blurs chroma
+    into = new_planes(*planes.size, tags)
+    assert recoloured(planes, tags, into) is into
+    for name in "yuv":
+        np.testing.assert_array_equal(getattr(into, name), getattr(made, name))
+
+
+def test_extremes_are_cut_off_and_not_wrapped_around():
+    planes = new_planes(4, 4, ColourTags(1, 2))
+    planes.y[...], planes.u[...], planes.v[...] = 255, 255, 255
+    made = recoloured(planes, ColourTags(6, 2))
+    assert made.y.min() == 255 and 235 < made.u.min() <= made.v.max() <= 255

@@ -1,4 +1,4 @@
-"""Writes trained networks as the files that users load: safetensors (torch), ONNX (onnxruntime), manifest.json.
+"""Writes trained networks as the files that users load: safetensors, ONNX graphs, manifest.json.
 
     python -m training.export --joint checkpoints/joint.pt --weights weights
     python -m training.export --tnet checkpoints/tnet.pt --mnet checkpoints/mnet.pt --weights weights

@@ -54,8 +54,8 @@ def load_runner(
     """The runner of that name, with the preset's weights.
 
     `runner=None` takes that of `default_runner`. `threads`: of each network on a CPU, None for half of the cores, since
-    both work side by side. Raises InputError for a name that does not
-    exist, a missing package or a device the runner has not got, WeightsError for bad weight files.
+    both work side by side. Raises InputError for a name that does not exist, a missing package or a device the runner
+    has not got, WeightsError for bad weight files.
     """
     get_preset(preset)
     name = runner or default_runner(device, preset)

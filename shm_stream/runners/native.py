@@ -12,7 +12,6 @@ from .. import weights
 from ..errors import InputError, WeightsError
 from ..mnet_kernel import MNetKernel, pack_parameters
 from ..preset import get_preset
-from .onnxruntime import open_session
 
 M_NET = "mnet."
 """What the names of M-Net's weights begin with."""
@@ -50,5 +49,7 @@ def load(preset: str, device: str, threads: int) -> NativeRunner:
 
 
 def _open_tnet(preset: str, threads: int) -> Callable[[np.ndarray], np.ndarray]:
+    from .onnxruntime import open_session  # not for openvino, whose T-Net needs none of it
+
     session = open_session(preset, "tnet", threads)
     return lambda x: session.run(None, {"frame": x})[0][0]

@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from shm_stream.colour import BT709, ColourTags
 from shm_stream.errors import InputError
+from shm_stream.planes import planes_from_rgb
 from shm_stream.sink_camera import CameraSink
 
 DEVICE = "/dev/video0"
@@ -24,7 +26,7 @@ for _ in range(5):
 pixels = frame.to_ndarray(format="rgb24")
 print([pixels[120, 80].tolist(), pixels[120, 240].tolist()])
 """
-SOURCE = SimpleNamespace(kind="video", path="clip", width=WIDTH, height=HEIGHT, rate=10, live=True)
+SOURCE = SimpleNamespace(kind="video", path="clip", width=WIDTH, height=HEIGHT, rate=10, live=True, planar=True)
 
 
 def refusal(device: str) -> str:
@@ -49,11 +51,12 @@ def show_and_read() -> dict:
     """Colours as another process sees them, and what a second writer is told meanwhile."""
     picture = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     picture[:, : WIDTH // 2], picture[:, WIDTH // 2 :] = LEFT, RIGHT
+    planes = planes_from_rgb(picture, ColourTags(BT709))  # not what programs take a camera's for
     sink, ended = CameraSink(DEVICE, SOURCE), threading.Event()
 
     def show():
         while not ended.wait(0.1):
-            sink.write(None, picture)
+            sink.write(None, planes)
 
     thread = threading.Thread(target=show)
     thread.start()
