@@ -39,3 +39,15 @@ def test_folders_and_clips_make_a_sheet(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["x", *paths, f"--out={out}", "--columns=2", "--height=30", "--frames=2"])
     contact_sheet.main()
     assert cv2.imread(str(out)).shape == (2 * 32, 2 * 62, 3)
+
+
+def test_a_sheet_of_nothing_is_one_line(tmp_path, monkeypatch, capsys):
+    for words, message in (
+        (["--frames=0"], "--frames must be 1 or more"),
+        ([], f"there is no picture in {tmp_path / 'empty'}"),
+    ):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        monkeypatch.setattr(sys, "argv", ["x", str(tmp_path / "empty"), f"--out={tmp_path / 'sheet.png'}", *words])
+        with pytest.raises(SystemExit) as ended:
+            contact_sheet.main()
+        assert ended.value.code == 2 and capsys.readouterr().err == f"error: {message}\n"

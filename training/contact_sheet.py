@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from shm_stream import Matting
+from shm_stream.errors import InputError
 from shm_stream.labelled import IMAGE_SUFFIXES, photos
 from shm_stream.partial import check_results
 from shm_stream.source import open_source
@@ -75,9 +76,13 @@ def sheet(tiles: list[np.ndarray], columns: int) -> np.ndarray:
 
 def write(o: argparse.Namespace) -> None:
     check_results(o, "out")
+    options.check_least(o, 1, "columns", "height", "frames")
     matting = Matting()
     found = (pair for path in files(o.paths) for pair in pairs(matting, path, o.frames))
-    made = sheet([tile(*pair, o.height) for pair in islice(found, o.most)], o.columns)
+    tiles = [tile(*pair, o.height) for pair in islice(found, o.most)]
+    if not tiles:
+        raise InputError(f"there is no picture in {', '.join(map(str, o.paths))}")
+    made = sheet(tiles, o.columns)
     cv2.imwrite(str(o.out), cv2.cvtColor(made, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
     print(o.out)
 
