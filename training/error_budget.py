@@ -161,10 +161,11 @@ def means(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def take_apart(o: Options) -> None:
+    runner = measured.load(o.preset, o.runner, o.weights)
     for name in SETS:
         held_out(o.data, name)  # what is missing is said before anything is measured
     teacher = SelfieMulticlass(o.teacher) if o.teacher else None
-    budget = Budget(o.preset, measured.load(o.preset, o.runner, o.weights), teacher)
+    budget = Budget(o.preset, runner, teacher)
     result = {}
     for name in SETS:
         result[name] = means(list(measure(budget, o.data, name)))

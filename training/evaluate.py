@@ -64,10 +64,10 @@ def measure_empty(matting: Matting, rooms: list[Path]) -> dict[str, float]:
 
 
 def evaluate(o: Options) -> None:
+    runner = measured.load(o.preset, o.runner, o.weights)
     rooms = backgrounds(o.data, "validation")
     for name in SETS:
         held_out(o.data, name)  # what is missing is said before anything is measured
-    runner = measured.load(o.preset, o.runner, o.weights)
     matting, tnet_alone = (
         Matting(o.preset, runner=r, tnet_size=o.tnet_size or None) for r in (runner, WithoutMNet(runner))
     )
