@@ -106,7 +106,7 @@ def test_tables_hold_means_and_every_photo(page, twenty):
     mad = 1000 * np.mean([10 * number / 255 / 2 for number in range(20)])
     assert means[0] == ["measure", "mean", "photos", "unit"]
     assert ["RVM MAD", f"{mad:.2f}", "20", "mean of |alpha - truth| x 1e3"] in means
-    assert len(means) == 8 and len(every) == 21  # nobody is missing: no line for empty photos
+    assert len(means) == 9 and len(every) == 21  # nobody is missing: no line for empty photos
     assert every[1][0] == "n00.png" and every[20][1] == f"{1000 * 190 / 255 / 2:.2f}"
     for fact in ("T-Net size 256", "stand-in on cpu", "live_tnet.onnx", "split all"):
         assert fact in text
