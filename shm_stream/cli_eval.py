@@ -24,13 +24,14 @@ rest 0) or both; photos without them are skipped. --split validation takes every
 training never sees; --split train takes the others.
 
   against X.alpha.png   SAD, MSE, Grad, Conn in units of the paper: per pixel, x 1e3 (Grad and Conn x 1e5)
-                        MAD, Grad, Conn in units of Robust Video Matting: mean x 1e3, sums / 1000
+                        MAD, MSE, Grad, Conn in units of Robust Video Matting: means x 1e3, sums / 1000
   against X.mask.png    mIoU: mean IoU of person and background in percent, alpha of at least 0.5 being person
   nobody in the label   empty: mean alpha x 1e3, instead of mIoU
 
-TRUTH is a video or a folder of pictures, frame for frame the alpha of CLIP (its luma is taken): MAD, MSE, Grad, Conn
-and dtSSD in units of Robust Video Matting. Without TRUTH, flicker is printed: the mean change of alpha from frame to
-frame (x 1e3) after the motion of the picture is taken out, with T-Net told of the frame before and without.
+TRUTH is a video or a folder of pictures, frame for frame the alpha of CLIP (its luma is taken): the same figures, means
+over the frames, and dtSSD x 1e2 as Robust Video Matting has it; for mIoU truth of at least 0.5 is person, and frames
+without any are left out. Without TRUTH, flicker is printed: the mean change of alpha from frame to frame (x 1e3) after
+the motion of the picture is taken out, with T-Net told of the frame before and without.
 
 Exit code: 0 done, 1 part of the input could not be read or a file not be written, 2 bad input or options.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from .eval_pictures import data_uri, error_map, grey
@@ -42,6 +43,7 @@ LEGEND = """\
 <p class="dim">Error: <span class="key" style="background:#ff7828"></span>alpha where the truth has none
 <span class="key" style="background:#3ca0ff"></span>alpha missing; brightness is the square root of the difference.</p>
 """
+ALONE = '<p class="dim">This is the only photo that could be ranked, so there is no median to show.</p>'
 
 
 def render_report(
@@ -58,12 +60,14 @@ def render_report(
     known = {key for result in results for key in result.figures}
     by = "MAD" if "rvm_mad" in known else "mean IoU" if "mean_iou_percent" in known else "mean alpha"
     figures = [figure for figure in figures if figure.key in known]
-    worst, median = choose_cases(results)
+    cases = choose_cases(results)
     sections = [
         _facts(facts),
         "<h2>Means</h2>" + _means_table(figures, results),
-        *_cases(f"Worst {len(worst)} by {by}", worst, figures, matting, LEGEND),
-        *_cases(f"Median {len(median)}", median, figures, matting),
+        *_cases(f"Worst {len(cases.worst)} by {by}", cases.worst, figures, matting, LEGEND),
+        *([] if cases.median else [ALONE]),
+        *_cases(f"Median {len(cases.median)}", cases.median, figures, matting),
+        *_cases(f"Best {len(cases.best)}", cases.best, figures, matting),
         "<h2>All photos</h2>" + _photo_table(figures, results),
     ]
     head = '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -72,11 +76,23 @@ def render_report(
     return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
 
 
-def choose_cases(results: list[PhotoResult]) -> tuple[list[PhotoResult], list[PhotoResult]]:
-    """(the WORST worst, the MEDIAN in the middle of the ranking that are not among them)."""
+@dataclass(frozen=True)
+class Cases:
+    """The photos that a page shows, each once."""
+
+    worst: list[PhotoResult]
+    median: list[PhotoResult]
+    best: list[PhotoResult]
+
+
+def choose_cases(results: list[PhotoResult]) -> Cases:
+    """At most WORST from the top of the ranking and MEDIAN around its middle, which come first: a small folder has
+    some of both. One of up to WORST + MEDIAN photos is shown whole, so it has best ones, too."""
     ranked = ranking(results)
-    middle = max(0, (len(ranked) - MEDIAN) // 2)
-    return ranked[:WORST], ranked[max(middle, WORST) : middle + MEDIAN]
+    count = min(MEDIAN, max(1, len(ranked) // 3))
+    middle = max(1, (len(ranked) - count) // 2)
+    rest = ranked[middle + count :] if len(ranked) <= WORST + MEDIAN else []
+    return Cases(ranked[: min(WORST, middle)], ranked[middle : middle + count], rest)
 
 
 def _facts(facts: list[tuple[str, str]]) -> str:

@@ -16,18 +16,23 @@ from .errors import InputError
 from .evaluate import Figure
 from .frame import Frame
 from .matting_api import Matting, VideoMatting
-from .measures import compare
+from .measures import compare, mean_iou
 from .measures_video import dtssd, flicker, flow_to_previous
 from .prior import is_cut
 from .reduce import reduce_picture
 from .source import Source
 
 TRUTH_FIGURES = (
-    Figure("mad", "MAD", "x1e3", "mean over frames of the mean of |alpha - truth| x 1e3", 2),
-    Figure("mse", "MSE", "x1e3", "mean over frames of the mean of (alpha - truth)² x 1e3", 2),
-    Figure("grad", "Grad", "/1000", "mean over frames of the gradient error / 1000", 3),
-    Figure("conn", "Conn", "/1000", "mean over frames of the connectivity error / 1000", 3),
-    Figure("dtssd", "dtSSD", "x1e2", "mean over pairs of frames x 1e2", 3),
+    Figure("paper_sad", "SAD", "x1e3", "mean over frames of the sum of |alpha - truth| per pixel x 1e3", 2, "paper"),
+    Figure("paper_mse", "MSE", "x1e3", "mean over frames of the sum of (alpha - truth)² per pixel x 1e3", 2, "paper"),
+    Figure("paper_grad", "Grad", "x1e5", "mean over frames of the gradient error per pixel x 1e5", 1, "paper"),
+    Figure("paper_conn", "Conn", "x1e5", "mean over frames of the connectivity error per pixel x 1e5", 1, "paper"),
+    Figure("mad", "MAD", "x1e3", "mean over frames of the mean of |alpha - truth| x 1e3", 2, "RVM"),
+    Figure("mse", "MSE", "x1e3", "mean over frames of the mean of (alpha - truth)² x 1e3", 2, "RVM"),
+    Figure("grad", "Grad", "/1000", "mean over frames of the gradient error / 1000", 3, "RVM"),
+    Figure("conn", "Conn", "/1000", "mean over frames of the connectivity error / 1000", 3, "RVM"),
+    Figure("dtssd", "dtSSD", "x1e2", "mean over pairs of frames x 1e2", 3, "RVM"),
+    Figure("mean_iou_percent", "mIoU", "%", "mean IoU in percent, mean over frames whose truth reaches 0.5", 2),
     Figure("frames", "frames", "", "how many were compared", 0),
 )
 FLICKER_FIGURES = (
@@ -73,10 +78,10 @@ def measure_against_truth(
     `steadiness`: options of `Matting.video`. Raises InputError when source and truths differ in number or size.
     """
     count = check_pair(source, truths)
-    video, sums, previous = matting.video(**steadiness), {figure.key: Mean() for figure in TRUTH_FIGURES[:5]}, None
+    video, sums, previous = matting.video(**steadiness), {figure.key: Mean() for figure in TRUTH_FIGURES[:-1]}, None
     for frame, alpha, other in zip(*with_alphas(source, [video]), truths):
         truth = true_alpha(frame, other)
-        for key, value in compare(alpha, truth).rvm.items():
+        for key, value in compare_frame(alpha, truth).items():
             sums[key].add(value)
         # a first frame of another size has no dtSSD with the next; folders may hold such
         if previous is not None and previous[0].shape == alpha.shape:
@@ -84,6 +89,13 @@ def measure_against_truth(
         previous = (alpha, truth)
         on_frame(frame.index + 1)
     return VideoResult({key: mean.value for key, mean in sums.items()} | {"frames": count}, source.warning)
+
+
+def compare_frame(alpha: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """What TRUTH_FIGURES say of one frame. IoU says nothing where nobody is, so such frames have none."""
+    errors, person = compare(alpha, truth), truth >= 0.5
+    figures = {f"paper_{name}": value for name, value in errors.paper.items()} | errors.rvm
+    return figures | ({"mean_iou_percent": 100 * mean_iou(alpha, person)} if person.any() else {})
 
 
 def with_alphas(source: Source, videos: list[VideoMatting]) -> list[Iterator]:

@@ -5,47 +5,25 @@ from __future__ import annotations
 import json
 import os
 import re
-import runpy
-import subprocess
-import sys
 import threading
 import time
 from fractions import Fraction
-from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
+from benchmark_runs import SCRIPTS, run, runner_here, the_error
 from stand_ins import StandInRunner, numbered_clip
 
 from shm_stream import device, machine, native
-from shm_stream.bench_clip import EXAMPLE, make_clip
 from shm_stream.engine import Engine
 from shm_stream.frame import Frame
-from shm_stream.job import Job
-from shm_stream.job_options import JobOptions
 from shm_stream.runners import load_runner
 
 pytestmark = pytest.mark.timeout(120)
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "benchmarks"
-IMPORTED = {"marks", "peers", "running"}
+IMPORTED = {"marks", "naive", "peers", "running"}
 """No scripts: what scripts import."""
-INFERENCE = """
-import argparse, shutil, sys
-parser = argparse.ArgumentParser()
-for name in ("variant", "checkpoint", "device", "input-source", "output-type", "output-composition"):
-    parser.add_argument("--" + name, required=True)
-parser.add_argument("--output-video-mbps", type=int)
-parser.add_argument("--disable-progress", action="store_true")
-o = parser.parse_args()
-if o.device != "cpu":
-    sys.exit("RuntimeError: no such device")
-open(o.checkpoint).close()
-shutil.copy(o.input_source, o.output_composition)
-"""
-"""Has the options of Robust Video Matting's inference.py, and does nothing but copy."""
 
 
 @pytest.fixture
@@ -54,39 +32,8 @@ def clip(tmp_path):
 
 
 @pytest.fixture
-def checkout(tmp_path):
-    folder = tmp_path / "rvm"
-    folder.mkdir()
-    (folder / "inference.py").write_text(INFERENCE, encoding="utf-8")
-    (folder / "rvm_mobilenetv3.pth").write_bytes(b"")
-    return folder
-
-
-def run(script: str, *arguments, timeout: float = 100) -> tuple[int, list[str], str]:
-    """Exit code, lines on stdout, stderr."""
-    words = [sys.executable, str(SCRIPTS / f"{script}.py"), *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout)
-    return done.returncode, done.stdout.splitlines(), done.stderr
-
-
-@pytest.fixture
 def run_here(monkeypatch, capsys):
-    """`run` in this process, for what does next to nothing."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-
-    def call(script: str, *arguments) -> tuple[int, list[str], str]:
-        monkeypatch.setattr(sys, "argv", [f"{script}.py", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_path(str(SCRIPTS / f"{script}.py"), run_name="__main__")
-        said = capsys.readouterr()
-        return ended.value.code, said.out.splitlines(), said.err
-
-    return call
-
-
-def the_error(ended: tuple[int, list[str], str], code: int) -> str:
-    assert ended[:2] == (code, []) and ended[2].count("\n") == 1, ended
-    return ended[2]
+    return runner_here(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("script", sorted({path.stem for path in SCRIPTS.glob("*.py")} - IMPORTED))
@@ -127,81 +74,6 @@ def test_memory_is_flat_over_2000_frames(tmp_path):
 def test_too_few_frames_for_two_samples(clip, run_here):
     ended = run_here("bench_memory", clip, "--frames", 999)
     assert "--frames 999 must be twice --every 500 or more" in the_error(ended, 2)
-
-
-def test_peers_as_whole_processes(clip, checkout, tmp_path):
-    numbers = tmp_path / "numbers.json"
-    small = ("--size", "720p", "--seconds", 0.1, "--rounds", 2)
-    code, lines, err = run("bench_peers", clip, *small, "--rvm", checkout, "--json", numbers)
-    assert code == 0, err
-    rows = {row["peer"]: row["fps"] for row in json.loads(numbers.read_text(encoding="utf-8"))["rows"]}
-    ours, our_process, rvm = "shm-stream", "shm-stream, whole process", "Robust Video Matting, whole process"
-    assert {*rows} == {ours, our_process, rvm} and rows[ours] > rows[our_process] > 0
-    ratio = next(float(line.split()[-1].rstrip("x")) for line in lines if line.startswith(rvm))
-    assert ratio == pytest.approx(rows[our_process] / rows[rvm], abs=0.006)
-
-
-def test_the_naive_pipeline_is_compared(clip, tmp_path):
-    pytest.importorskip("torch")
-    numbers = tmp_path / "numbers.json"
-    code, lines, err = run("bench_peers", clip, "--size", "720p", "--seconds", 0.1, "--naive", "--json", numbers)
-    assert code == 0, err
-    rows = {row["peer"]: row for row in json.loads(numbers.read_text(encoding="utf-8"))["rows"]}
-    ours, naive = "shm-stream", "naive: torch, dense, RGB"
-    assert {*rows} == {ours, naive} and rows[naive]["matte_ms"] > 0
-    ratio = next(float(line.split()[-1].rstrip("x")) for line in lines if line.startswith(naive))
-    assert ratio == pytest.approx(rows[ours]["fps"] / rows[naive]["fps"], abs=0.006) and ratio > 1
-
-
-def test_the_naive_pipeline_makes_what_a_job_makes(tmp_path, monkeypatch):
-    """Frame after frame, since T-Net is told of the one before."""
-    pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    import peers
-    from naive import Naive
-
-    def pictures(path):
-        with av.open(str(path)) as container:
-            return [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
-
-    clip = tmp_path / "clip.mkv"
-    make_clip(EXAMPLE, clip, (256, 320), 0.2)
-    peers.composite_loop(clip, tmp_path / "naive.mp4", Naive(1))
-    with Job(JobOptions(clip, tmp_path / "ours.mp4", bg="#00b140", runner="native", dense=True)) as job:
-        job.run()
-    naive, ours = pictures(tmp_path / "naive.mp4"), pictures(tmp_path / "ours.mp4")
-    assert len(naive) == len(ours) > 4
-    differences = [np.abs(a - b).mean() for a, b in zip(naive, ours, strict=True)]
-    assert max(differences) < 2, differences
-    shown = [np.abs(a - b).mean() for a, b in zip(ours, pictures(clip), strict=True)]
-    assert min(shown) > 20, "and both have replaced the background"
-
-
-def test_a_peer_that_fails_is_quoted(clip, checkout):
-    small = ("--size", "720p", "--seconds", 0.1)
-    ended = run("bench_peers", clip, *small, "--rvm", checkout, "--rvm-args", "--device cuda")
-    assert "ended with code 1: RuntimeError: no such device" in the_error(ended, 1)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "nobody to compare with: give --naive, --mediapipe, --u2net or --rvm"),
-        (["--mediapipe", "EMPTY"], "holds none of selfie_segmenter.tflite, "),
-        (["--u2net", "none.onnx"], "none.onnx does not exist"),
-        (["--u2net", "CLIP"], "is not a readable .onnx model"),
-        (["--rvm", "EMPTY"], "holds no inference.py"),
-        (["--rvm", "CHECKOUT", "--rvm-args=--checkpoint other.pth"], "other.pth does not exist"),
-        (["--rvm", "CHECKOUT", "--rvm-args=--checkpoint"], "argument --checkpoint: expected one argument"),
-        (["--rvm", "CHECKOUT", "--rvm-args='"], "cannot be split into options: No closing quotation"),
-        (["--rvm", "CHECKOUT", "--rounds", "0"], "--rounds and --seconds must be more than 0"),
-    ],
-)
-def test_what_is_missing_is_said_at_once(clip, checkout, tmp_path, run_here, arguments, message):
-    (tmp_path / "empty").mkdir()
-    places = {"EMPTY": tmp_path / "empty", "CLIP": clip, "CHECKOUT": checkout}
-    ended = run_here("bench_peers", clip, *[places.get(argument, argument) for argument in arguments])
-    assert message in the_error(ended, 2)
 
 
 def test_networks_of_single_frames(tmp_path):

@@ -13,6 +13,8 @@ from labelled_photos import RedRunner, block, write_red
 
 from shm_stream import cli, engine_choice
 from shm_stream.eval_pictures import HEIGHT, TOO_LITTLE, TOO_MUCH, WIDEST, data_uri, error_map, shrink
+from shm_stream.eval_report import ALONE, choose_cases
+from shm_stream.evaluate import PhotoResult, find_examples
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -90,7 +92,31 @@ def test_worst_and_median_photos(page, twenty):
         assert photo.shape == error.shape == (40, 48, 3) and matte.shape == truth.shape == (40, 48)
         assert (matte == block(255 - 10 * number)).all() and (truth == block(255)).all()
         assert not error[:, 24:].any() and (error[:, :24, 0] == round((10 * number / 255) ** 0.5 * 255)).all()
-    assert "Worst 8 by MAD" in text and "Median 4" in text
+    assert "Worst 8 by MAD" in text and "Median 4" in text and ALONE not in text
+
+
+@pytest.mark.parametrize(
+    ("count", "worst", "median", "best"),
+    [(2, 1, 1, 0), (3, 1, 1, 1), (4, 1, 1, 2), (5, 2, 1, 2), (6, 2, 2, 2), (9, 3, 3, 3), (12, 4, 4, 4)]
+    + [(13, 4, 4, 0), (16, 6, 4, 0), (19, 7, 4, 0), (20, 8, 4, 0), (21, 8, 4, 0)],
+)
+def test_small_folders_have_median_photos_too(twenty, count, worst, median, best):
+    write_red(twenty, "n20", block(40), truth=block(255))
+    examples = find_examples(twenty)[0]
+    results = [PhotoResult(example, {"rvm_mad": 1.0 * number}) for number, example in enumerate(examples[:count])]
+    cases = choose_cases(results)
+    assert [len(shown) for shown in (cases.worst, cases.median, cases.best)] == [worst, median, best]
+    order = [result.figures["rvm_mad"] for result in cases.worst + cases.median + cases.best]
+    assert order == sorted(order, reverse=True) and len(set(order)) == len(order) and order[0] == count - 1
+    middles = {(count - 1) // 2, count // 2}  # of an odd number of photos one, of an even number two
+    assert middles & {result.figures["rvm_mad"] for result in cases.median}
+
+
+def test_a_single_photo_is_the_worst_and_said_to_be_all(page, tmp_path):
+    write_red(tmp_path, "only", block(200), truth=block(255))
+    found, text = page(tmp_path)
+    assert found.cases == ["only.png"] and len(found.pictures) == 4 and found.open == []
+    assert "Worst 1 by MAD" in text and ALONE in text and "<h2>Median" not in text
 
 
 def test_it_needs_nothing_else(page, twenty):
@@ -106,7 +132,7 @@ def test_tables_hold_means_and_every_photo(page, twenty):
     mad = 1000 * np.mean([10 * number / 255 / 2 for number in range(20)])
     assert means[0] == ["measure", "mean", "photos", "unit"]
     assert ["RVM MAD", f"{mad:.2f}", "20", "mean of |alpha - truth| x 1e3"] in means
-    assert len(means) == 8 and len(every) == 21  # nobody is missing: no line for empty photos
+    assert len(means) == 9 and len(every) == 21  # nobody is missing: no line for empty photos
     assert every[1][0] == "n00.png" and every[20][1] == f"{1000 * 190 / 255 / 2:.2f}"
     for fact in ("T-Net size 256", "stand-in on cpu", "live_tnet.onnx", "split all"):
         assert fact in text
@@ -120,7 +146,8 @@ def test_hard_masks_rank_by_mean_iou(page, tmp_path):
     write_red(folder, "empty", block(128), person=block(0))
     found, text = page(folder)
     assert found.cases == [f"{name}.png" for name in ("c10", "c15", "empty", "c20", "c24")]
-    assert "Worst 5 by mean IoU" in text and "Median" not in text and len(found.pictures) == 20
+    assert re.findall(r"<h2>(\w+ \d.*?)</h2>", text) == ["Worst 2 by mean IoU", "Median 1", "Best 2"]
+    assert len(found.pictures) == 20
     assert [
         "empty",
         f"{1000 * 128 / 255 / 2:.2f}",
@@ -135,7 +162,7 @@ def test_a_folder_without_people_ranks_by_mean_alpha(page, tmp_path):
     for level in (0, 90, 30):
         write_red(folder, f"l{level}", block(level), person=block(0))
     found, text = page(folder)
-    assert found.cases == ["l90.png", "l30.png", "l0.png"] and "Worst 3 by mean alpha" in text
+    assert found.cases == ["l90.png", "l30.png", "l0.png"] and "Worst 1 by mean alpha" in text
     assert [row[0] for row in found.tables[0]] == ["measure", "empty"]
 
 

@@ -126,6 +126,13 @@ def test_rows_measure_the_whole_picture_in_the_papers_units(case):
     assert len(row.images) == 2
 
 
+def test_seconds_leave_out_the_first_call_and_outliers(case, monkeypatch):
+    calls, clock = [], iter([0.0, 2.0, 10.0, 19.0, 20.0, 21.0])
+    monkeypatch.setattr(rows.time, "perf_counter", lambda: next(clock))
+    row = rows.measure(lambda case: calls.append(case) or case.truth, [case] * 3)
+    assert row.seconds == 2 and len(calls) == 4
+
+
 def test_test_pictures_are_the_same_in_every_run(experiment):
     once, again = cases.cases(experiment), cases.cases(experiment)
     assert len(once) == 2 and not np.array_equal(once[0].image, once[1].image)

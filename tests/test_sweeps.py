@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from stand_ins import StandInRunner, write_clip  # noqa: E402
 
 from shm_stream.frame import Frame  # noqa: E402
@@ -31,6 +32,23 @@ def test_shapes(training_data, run_training, tmp_path, monkeypatch):
     fine, coarse = found["tiles"]
     assert fine["drawn_percent"] < 0.6 * coarse["drawn_percent"] and fine["mnet_core_ms"] > 0
     assert cv2.imread(str(plot)).std() > 10
+
+
+def test_labels_of_sizes_do_not_overlap(monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr(sweep_shapes.Figure, "savefig", lambda figure, path, **_: drawn.append(figure))
+    costs = {128: 3.6, 160: 6.0, 192: 9.2, 224: 9.4, 256: 13.5, 288: 17.5, 320: 21.5, 384: 28.5}
+    ious, mads = (92.0, 93.4, 94.2, 94.6, 95.0, 94.9, 94.8, 94.7), (19.3, 16.9, 15.1, 13.9, 13.3, 13.1, 13.7, 14.4)
+    sizes = [
+        {"tnet_size": size, "tnet_core_ms": cost, "mean_iou_percent": iou, "mad_x1e3": mad}
+        for (size, cost), iou, mad in zip(costs.items(), ious, mads)
+    ]
+    sweep_shapes.draw(tmp_path / "shapes.png", sizes, [{"tile": 4, "mnet_core_ms": 7.0}], shipped=256)
+    FigureCanvasAgg(drawn[0]).draw()
+    for panel in drawn[0].axes[:2]:
+        boxes = [text.get_window_extent() for text in panel.texts]
+        assert len(boxes) == 8 and not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+        assert [text.get_text() for text in panel.texts if text.get_weight() == "bold"] == ["256"]
 
 
 def test_tiles_as_blocks():

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from . import photometric
+from .fringe import add_fringe
 from .geometry import affine, random_crop, warp, warp_classes
 from .library import Person
 from .parts import UNLABELLED
@@ -15,6 +16,8 @@ from .strands import add_strands
 
 CLOSE_VIEW = (0.8, 1.7)
 """Zoom of photos shown as they are: the whole of it, or any part."""
+STRANDS, FRINGES = 0.4, 0.2
+"""The shares of edge patches that get long strands, and those that get a short fringe instead."""
 
 
 @dataclass
@@ -123,8 +126,11 @@ def edge_patch(
     """
     matrix = _edge_crop(person, size, rng, zoom)
     colours, alpha = warp(person.foreground, matrix, size), warp(person.alpha, matrix, size)
-    if rng.random() < 0.4:
+    detail = rng.random()
+    if detail < STRANDS:
         colours, alpha = add_strands(colours, alpha, rng)
+    elif detail < STRANDS + FRINGES:
+        colours, alpha = add_fringe(colours, alpha, rng)
     backdrop = _backdrop(background, size, rng)
     if rng.random() < 0.6:
         colours = photometric.relight(colours, rng, 0.8)

@@ -20,7 +20,7 @@ def add_strands(colours: np.ndarray, alpha: np.ndarray, rng: np.random.Generator
     height, width = alpha.shape
     cover = np.zeros((height * SCALE, width * SCALE), np.uint8)
     paint = np.zeros((height * SCALE, width * SCALE, 3), np.uint8)
-    slope = _outward(alpha)
+    slope = outward(alpha)
     shade = rng.normal(0, 18, 3)
     for index in _roots(len(rows), rng):
         root = np.array([columns[index], rows[index]], np.float64)
@@ -28,10 +28,10 @@ def add_strands(colours: np.ndarray, alpha: np.ndarray, rng: np.random.Generator
         colour = np.clip(colours[inner[1], inner[0]] + shade + rng.normal(0, 8, 3), 0, 255)
         path = _curve(root, slope[rows[index], columns[index]], rng)
         _draw(cover, paint, path, colour, rng)
-    return _lay_over(colours, alpha, cover, paint, rng.uniform(0.5, 1.0))
+    return lay_over(colours, alpha, cover, paint, rng.uniform(0.5, 1.0))
 
 
-def _outward(alpha: np.ndarray) -> np.ndarray:
+def outward(alpha: np.ndarray) -> np.ndarray:
     """[H, W, 2] unit vectors (x, y) that point out of the person."""
     smooth = cv2.GaussianBlur(alpha.astype(np.float32), (0, 0), 4)
     slope = -np.stack((cv2.Sobel(smooth, -1, 1, 0), cv2.Sobel(smooth, -1, 0, 1)), -1)
@@ -63,7 +63,7 @@ def _draw(cover: np.ndarray, paint: np.ndarray, path: np.ndarray, colour: np.nda
         cv2.polylines(paint, [part], False, colour.tolist(), thickness)
 
 
-def _lay_over(colours, alpha, cover, paint, opacity: float) -> tuple[np.ndarray, np.ndarray]:
+def lay_over(colours, alpha, cover, paint, opacity: float) -> tuple[np.ndarray, np.ndarray]:
     """The over-operator on straight colours."""
     size = alpha.shape[::-1]
     share = cv2.resize(cover, size, interpolation=cv2.INTER_AREA).astype(np.float32)[..., None] / 255

@@ -113,7 +113,7 @@ def facts(e: Experiment, rows: dict[str, Row]) -> list[str]:
         f"source at commit {read_json(e.options.out / 'settings.json')['commit']}",
         f"T-Net: `{s.tnet}`; where M-Nets start: {start}",
         f"{s.steps} steps of each training, {s.images} test pictures",
-        f"{minutes(training)} of training steps, {minutes(testing)} of matting the test pictures, by the clock",
+        f"{minutes(training)} of training steps, about {minutes(testing)} of matting the test pictures, by the clock",
         machine(),
     ]
 
