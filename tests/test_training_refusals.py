@@ -14,7 +14,7 @@ pytest.importorskip("pymatting")
 pytest.importorskip("onnx")
 
 from shm_stream.preset import get_preset  # noqa: E402
-from training import checkpoint, export, options, train_all  # noqa: E402
+from training import checkpoint, checks, export, options, train_all  # noqa: E402
 
 pytestmark = pytest.mark.timeout(120)
 NO_SIZE = "T-Net cannot read samples of that --size"
@@ -121,9 +121,7 @@ def test_facts_of_older_weights_are_not_lost_silently(refused, training_data, tm
 
 
 def test_sizes_of_the_paper_are_free():
-    from training.run import check_size
-
-    check_size("paper", 50)
+    checks.check_size("paper", 50)
     assert get_preset("paper").encoder is None
 
 

@@ -14,13 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from shm_stream.errors import InputError
-from shm_stream.partial import check_target
-from shm_stream.preset import get_preset
 
 from . import checkpoint, distributed, preview, stream
-from .layout import make_folder
+from .checks import check_stage
 from .log import Log
-from .options import check_least
 from .schedule import warm, warm_cosine
 
 
@@ -180,23 +177,11 @@ class Run:
 def begin(options: CommonOptions) -> torch.device:
     """What every stage does first: checks its numbers and that results can be written, joins the other processes, sets
     threads and seed. Gives back the device. Raises InputError."""
-    check_least(options, 1, "steps", "batch", "size", "threads", "log_every")
-    check_least(options, 0, "workers", "preview_every", "stop_at")
-    make_folder(options.out.parent)
-    check_target(options.out, [], overwrite=True)
-    if options.cache:
-        make_folder(options.cache)
+    check_stage(options)
     device = distributed.start(options.device)
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     return device
-
-
-def check_size(preset: str, size: int, ratio: int = 1) -> None:
-    """Raises InputError for a side of samples that T-Net, which gets them reduced by `ratio`, cannot halve 5 times."""
-    step = ratio if get_preset(preset).encoder is None else 32 * ratio
-    if size % step:
-        raise InputError(f"{size} is no multiple of {step}: T-Net cannot read samples of that --size")
 
 
 def to_device(batch, device: torch.device):

@@ -25,10 +25,11 @@ from shm_stream.preset import get_preset
 from shm_stream.trimap import Trimap
 
 from . import checkpoint, options
+from .checks import check_size
 from .losses import joint_loss
 from .mnet_samples import JointSamples
 from .preview import Preview
-from .run import CommonOptions, Run, begin, check_size
+from .run import CommonOptions, Run, begin
 from .train_tnet import encoder_and_rest
 
 

@@ -20,10 +20,11 @@ from shm_stream.preset import get_preset
 from shm_stream.trimap import Trimap
 
 from . import backbones, checkpoint, distributed, options
+from .checks import check_size
 from .frozen import freeze_early
 from .parts import add_head, parts_loss
 from .preview import Preview, label_alpha, trimap_alpha
-from .run import CommonOptions, Run, begin, check_size
+from .run import CommonOptions, Run, begin
 from .tnet_samples import TNetSamples
 from .trimaps import IGNORED
 
