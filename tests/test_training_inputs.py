@@ -1,11 +1,9 @@
 """Training data that are missing or empty: one clear line at once, exit code 2."""
 
-import importlib
 import shutil
-import sys
 
 import pytest
-from training_setup import SETS, command_line, mnet_options, tnet_options, write_data
+from training_setup import SETS, mnet_options, refusal_here, tnet_options, write_data
 
 for name in ("torch", "pymatting", "onnx"):
     pytest.importorskip(name)
@@ -22,15 +20,7 @@ def data(tmp_path):
 def refused(monkeypatch, capsys):
     """The one line that a script says and ends with 2, before it did anything."""
 
-    def call(script: str, **options) -> str:
-        monkeypatch.setattr(sys, "argv", [script, *command_line(options)])
-        with pytest.raises(SystemExit) as ended:
-            importlib.import_module(f"training.{script}").main()
-        said = capsys.readouterr()
-        assert ended.value.code == 2 and said.err.startswith("error: ") and said.err.count("\n") == 1, said
-        return said.err.removeprefix("error: ").rstrip("\n")
-
-    return call
+    return lambda script, **options: refusal_here(monkeypatch, capsys, script, options)
 
 
 def empty(folder):

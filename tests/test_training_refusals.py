@@ -1,13 +1,12 @@
 """What training scripts cannot do is one line at once, not a traceback, and not after hours."""
 
-import importlib
 import json
 import os
 import subprocess
 import sys
 
 import pytest
-from training_setup import ROOT, command_line, joint_options, mnet_options, tnet_options
+from training_setup import ROOT, joint_options, mnet_options, refusal_here, tnet_options
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pymatting")
@@ -25,15 +24,7 @@ START = {"train_tnet": tnet_options, "train_mnet": mnet_options, "train_joint": 
 def refused(monkeypatch, capsys):
     """The one line that a script says and ends with 2."""
 
-    def call(script: str, given: dict) -> str:
-        monkeypatch.setattr(sys, "argv", [script, *command_line(given)])
-        with pytest.raises(SystemExit) as ended:
-            importlib.import_module(f"training.{script}").main()
-        said = capsys.readouterr()
-        assert ended.value.code == 2 and said.err.startswith("error: ") and said.err.count("\n") == 1, said
-        return said.err.removeprefix("error: ").rstrip("\n")
-
-    return call
+    return lambda script, given: refusal_here(monkeypatch, capsys, script, given)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import importlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 SETS = ("portraits_soft", "portraits", "fullbody", "groups")
 ROOT = Path(__file__).resolve().parent.parent
@@ -122,3 +124,13 @@ def read_log(path: Path) -> list[dict[str, float]]:
 def without_speed(rows: list[dict[str, float]]) -> list[dict[str, float]]:
     """The rows of a log without what differs from run to run."""
     return [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows]
+
+
+def refusal_here(monkeypatch, capsys, script: str, given: dict) -> str:
+    """The one line that a script says in this process and ends with 2."""
+    monkeypatch.setattr(sys, "argv", [script, *command_line(given)])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(f"training.{script}").main()
+    said = capsys.readouterr()
+    assert ended.value.code == 2 and said.err.startswith("error: ") and said.err.count("\n") == 1, said
+    return said.err.removeprefix("error: ").rstrip("\n")
