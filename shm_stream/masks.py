@@ -11,7 +11,7 @@ import numpy as np
 from .colour import BT601, FULL, ColourTags
 from .errors import InputError, ShmStreamError
 from .frame import Frame
-from .recolour import recoloured
+from .recolour import recoloured_luma
 from .source import open_source
 from .source_images import IMAGE_SUFFIXES, list_images, read_image
 
@@ -158,7 +158,7 @@ def grey(pixels: np.ndarray) -> np.ndarray:
 
 def grey_of(frame: Frame) -> np.ndarray:
     """[H, W] uint8: `grey` of its pixels, from planes without them. It is the luma of full-range BT.601."""
-    return grey(frame.pixels) if frame.planes is None else recoloured(frame.planes, ColourTags(BT601, FULL)).y
+    return grey(frame.pixels) if frame.planes is None else recoloured_luma(frame.planes, ColourTags(BT601, FULL))
 
 
 def fitted(mask: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:

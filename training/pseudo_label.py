@@ -89,7 +89,7 @@ def keep(folder: Path, name: str, image: np.ndarray, mask: np.ndarray) -> None:
 
 
 def label_folder(o: Options) -> None:
-    footage(o.source)
+    footage(o.source)  # nothing to label is said before the teachers are loaded
     make_folder(o.out)
     teachers = [SelfieMulticlass(o.teacher), Matting(o.preset).still]
     kept = seen = 0
